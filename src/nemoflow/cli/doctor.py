@@ -1,0 +1,87 @@
+"""`nemoflow doctor`: is this machine ready, and what is missing."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from nemoflow.cli.options import DEFAULT_ROOT, ROOT, SETS, load
+from nemoflow.errors import ConfigError, NemoflowError
+from nemoflow.store import open_store
+
+EXTRAS = {
+    "train": ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets", "safetensors"),
+    "curate": ("rensa",),
+}
+LOW_DISK_GIB = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    is_fine: bool
+    text: str
+    is_needed: bool = True
+
+
+@click.command()
+@click.argument("workflow", required=False, type=click.Path(path_type=Path))
+@SETS
+@ROOT
+def doctor(workflow: Path | None, sets: str, root: str | None) -> None:
+    """Check this machine; with WORKFLOW, what that workflow needs. Ends with 2 where something needed is missing."""
+    findings = [*_machine(), *_extras(_needed(workflow, sets)), *_root(workflow, sets, root)]
+    for finding in findings:
+        mark = "ok     " if finding.is_fine else ("MISSING" if finding.is_needed else "absent ")
+        click.echo(f"{mark} {finding.what:<14} {finding.text}")
+    missing = [finding.what for finding in findings if finding.is_needed and not finding.is_fine]
+    if missing:
+        raise ConfigError(f"not ready: {', '.join(missing)}")
+    click.echo("ready")
+
+
+def _machine() -> Iterator[Finding]:
+    version = sys.version.split()[0]
+    yield Finding("python", sys.version_info >= (3, 11), f"{version}; 3.11 or newer is needed")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield Finding("machine", True, f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB of memory")
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").is_dir() else []
+    yield Finding("gpu", bool(gpus), f"{len(gpus)} NVIDIA" if gpus else "none; the demo trains on the CPU", is_needed=False)
+
+
+def _needed(workflow: Path | None, sets: str) -> set[str]:
+    if workflow is None:
+        return set()
+    _, pipeline = load(workflow, sets)
+    needed = {"train"} if any(node.step.image == "train" for node in pipeline.nodes) else set()
+    return needed | ({"curate"} if any(getattr(node.config, "near", False) for node in pipeline.nodes) else set())
+
+
+def _extras(needed: set[str]) -> Iterator[Finding]:
+    for extra, packages in EXTRAS.items():
+        absent = [package for package in packages if find_spec(package) is None]
+        text = f"without {', '.join(absent)}: pip install 'nemoflow[{extra}]'" if absent else "installed"
+        yield Finding(f"extra {extra}", not absent, text, is_needed=extra in needed)
+
+
+def _root(workflow: Path | None, sets: str, root: str | None) -> Iterator[Finding]:
+    where = root or (load(workflow, sets)[0].head.root if workflow else DEFAULT_ROOT)
+    try:
+        store = open_store(where)
+        key = f"doctor-{os.getpid()}"
+        store.write_bytes(key, b"")
+        store.delete(key)
+    except (NemoflowError, OSError) as error:
+        yield Finding("root", False, f"{where}: {error}")
+        return
+    yield Finding("root", True, f"{where} takes and gives bytes")
+    if store.local_path("") is not None:
+        free = shutil.disk_usage(where).free / 2**30
+        yield Finding("disk", free > LOW_DISK_GIB, f"{free:.1f} GiB free there; {LOW_DISK_GIB:.0f} are needed")

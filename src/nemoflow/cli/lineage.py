@@ -1,0 +1,57 @@
+"""`nemoflow lineage`: the chain of manifests behind an artifact."""
+
+import click
+
+from nemoflow.cli.options import DEFAULT_ROOT, ROOT
+from nemoflow.errors import InputError
+from nemoflow.flow.manifest import Manifest
+from nemoflow.flow.place import read_manifest
+from nemoflow.store import Store, open_store
+
+
+@click.command()
+@click.argument("address")
+@ROOT
+def lineage(address: str, root: str | None) -> None:
+    """Show what ADDRESS (RUN/NODE, or a path under the root) was made from, back to the first input."""
+    store = open_store(root or DEFAULT_ROOT)
+    run, node = _parse(address, store)
+    manifest = read_manifest(store, run, node)
+    if manifest is None:
+        raise InputError(f"{address}: no finished node {node!r} in run {run!r} under {store.root}")
+    _tell(store, manifest, 0, set())
+
+
+def _parse(address: str, store: Store) -> tuple[str, str]:
+    relative = address.removeprefix("run://").removeprefix(f"{store.root}/")
+    if "/runs/" in relative:
+        relative = relative.rpartition("/runs/")[2]
+    parts = relative.removeprefix("runs/").strip("/").split("/")
+    if len(parts) < 2:
+        raise InputError(f"{address}: RUN/NODE is right, such as demo/train")
+    return parts[0], parts[1]
+
+
+def _tell(store: Store, manifest: Manifest, depth: int, told: set[str]) -> None:
+    name = f"{manifest.run}/{manifest.node}"
+    head = f"{'  ' * depth}{name}  {manifest.step} v{manifest.version}  {manifest.fingerprint[:12]}"
+    origin = f"  from {manifest.reused_from.removeprefix('runs/')}" if manifest.reused_from else ""
+    if name in told:
+        click.echo(f"{head}  (above)")
+        return
+    told.add(name)
+    rows = f"  {manifest.rows_out} rows" if manifest.rows_out else ""
+    click.echo(f"{head}{origin}{rows}  {manifest.started}  {manifest.code}")
+    for input_name, record in manifest.inputs.items():
+        upstream = _upstream(store, record.address)
+        if upstream is None:
+            click.echo(f"{'  ' * (depth + 1)}{input_name}: {record.address}  {record.fingerprint[:12]}")
+        else:
+            _tell(store, upstream, depth + 1, told)
+
+
+def _upstream(store: Store, address: str) -> Manifest | None:
+    if "/runs/" not in address:
+        return None
+    run, node = address.rpartition("/runs/")[2].split("/")[:2]
+    return read_manifest(store, run, node)

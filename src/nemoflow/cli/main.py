@@ -1,0 +1,77 @@
+"""`nemoflow`: the entry point. Commands are imported when they are called, so that `--help` stays fast."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from nemoflow import __version__
+from nemoflow.errors import EXIT_BUG, NemoflowError
+
+COMMANDS = {
+    "run": ("nemoflow.cli.run:run", "Run a workflow on this machine."),
+    "step": ("nemoflow.cli.step:step", "Run one node of a workflow, or one step on files of your own."),
+    "plan": ("nemoflow.cli.plan:plan", "Say what would run, what is reused, and why."),
+    "runs": ("nemoflow.cli.show:runs", "List the runs under a root."),
+    "show": ("nemoflow.cli.show:show", "Show a run: steps, status, seconds, rows, what was dropped and why."),
+    "lineage": ("nemoflow.cli.lineage:lineage", "Show what an artifact was made from, back to the first input."),
+    "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
+    "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
+    "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help, and imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of a user's way."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nemoflow")
+def nemoflow() -> None:
+    """Distil a reasoning teacher into a LoRA adapter: from problems to a checked submission.zip.
+
+    Exit codes: 0 done, 2 bad config or input, 75 try again (a service away, asked to stop), 1 a bug.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command and end with its exit code."""
+    try:
+        nemoflow.main(args=args, prog_name="nemoflow", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except NemoflowError as error:
+        sys.stderr.write(f"nemoflow: {type(error).__name__}: {error}\n")
+        for note in getattr(error, "__notes__", ()):
+            sys.stderr.write(f"nemoflow: {note}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(EXIT_BUG)
+
+
+if __name__ == "__main__":
+    main()

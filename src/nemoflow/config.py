@@ -1,0 +1,71 @@
+"""Frozen configs: unknown keys and wrong types are refused with the key's full name, the value and what would be right."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nemoflow.errors import ConfigError, InputError
+
+
+class Config(BaseModel):
+    """Base of every step's config. Each field is followed by a docstring line; the command line shows it as help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+C = TypeVar("C", bound=Config)
+
+
+def tuning(default: Any, **constraints: Any) -> Any:
+    """A field that is not part of the identity: it may change what a result costs, never what it is.
+
+    Example: `concurrency: int = tuning(32, gt=0)`.
+    """
+    return Field(default, json_schema_extra={"identity": False}, **constraints)
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The fields that decide what a step produces, as JSON values; what the fingerprint hashes."""
+    kept = {
+        name
+        for name, field in type(config).model_fields.items()
+        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("identity") is False)
+    }
+    return config.model_dump(mode="json", include=kept)
+
+
+def build(cls: type[C], values: Mapping[str, Any], where: str) -> C:
+    """Make a config; a ConfigError names `where`.field, the value and what would be right."""
+    try:
+        return cls.model_validate(dict(values))
+    except ValidationError as error:
+        lines = [_explain(cls, where, dict(problem)) for problem in error.errors()]
+        raise ConfigError("; ".join(lines)) from None
+
+
+def _explain(cls: type[Config], where: str, problem: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in problem["loc"])
+    name = f"{where}.{path}" if path else where
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(sorted(cls.model_fields))
+        return f"{name}: unknown key (value {problem['input']!r}); known keys: {known}"
+    if problem["type"] == "missing":
+        return f"{name}: missing; it has no default"
+    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, got {problem['input']!r}"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file; InputError where it is missing, ConfigError with line and column where it is malformed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; a workflow is a TOML file such as workflows/demo.toml") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; a workflow is a TOML file such as workflows/demo.toml") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None

@@ -1,0 +1,79 @@
+"""The errors nemoflow raises; each type names the boundary that broke and the exit code it ends a command with.
+
+    NemoflowError                 1   a bug, or anything not named below
+    |-- ConfigError               2   a workflow, an override, a step's config: names the key, the value, what is right
+    |-- InputError                2   a file or row handed in: names the file, the row, the value, what is right
+    |   `-- DriftError            2   an address holds the result of another config or other inputs
+    |-- SubmissionError           2   an adapter or zip that the contest's runtime would refuse: names tensor and rule
+    |-- StoreError               75   the folder or bucket did not take or give bytes (disk full, S3 away)
+    |-- ClaimError               75   another process holds the address
+    |-- ProviderError            75   a model endpoint is away, overloaded or talks nonsense: waiting helps
+    |   `-- ProviderRefused       2   a model endpoint says no for good (401, 404, 400): waiting does not help
+    `-- Stopped                  75   asked to stop (SIGTERM); what was done is kept
+
+Policy. A bad trace is data: it is kept with its reason and counted, it never stops a step. A bad config or a bad input
+file stops the step before it changes anything. Whatever else escapes is a bug and ends with 1.
+"""
+
+EXIT_OK = 0
+EXIT_BUG = 1
+EXIT_BAD_INPUT = 2
+EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class NemoflowError(Exception):
+    """Root of the tree; `exit_code` is what the command ends with."""
+
+    exit_code = EXIT_BUG
+
+
+class ConfigError(NemoflowError):
+    """A key, type or value in a workflow, an override or a step's config is wrong."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class InputError(NemoflowError):
+    """A file, row or artifact that was handed in is wrong."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class DriftError(InputError):
+    """An address already holds the result of another config, version or input."""
+
+
+class SubmissionError(NemoflowError):
+    """An adapter or zip breaks a rule of the contest's runtime; the message names tensor and rule."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class StoreError(NemoflowError):
+    """The store did not take or give bytes."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class ClaimError(NemoflowError):
+    """Another live process holds the address."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class ProviderError(NemoflowError):
+    """A model endpoint failed in a way that waiting may cure."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class ProviderRefused(ProviderError):
+    """A model endpoint refused in a way that waiting does not cure."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class Stopped(NemoflowError):
+    """The run was asked to stop; what was finished is kept and the next run goes on from there."""
+
+    exit_code = EXIT_TRY_AGAIN

@@ -1,0 +1,195 @@
+"""execute: the only place that resolves addresses, opens the error boundary, times the work and publishes it.
+
+The command line, the local run and a pod all end here.
+"""
+
+import errno
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+
+import orjson
+
+import nemoflow
+from nemoflow.errors import EXIT_BUG, DriftError, NemoflowError, StoreError
+from nemoflow.flow.artifact import StoredOutput
+from nemoflow.flow.claim import claim
+from nemoflow.flow.fingerprint import fingerprints, input_fingerprints
+from nemoflow.flow.manifest import FailureRecord, InputRecord, Manifest, manifest_key, node_key, shard_suffix
+from nemoflow.flow.pipeline import From, Node, Pipeline
+from nemoflow.flow.place import Place, index_key
+from nemoflow.flow.plan import NodePlan, differences, is_transient
+from nemoflow.flow.scratch import StoredRows, StoredScratch
+from nemoflow.flow.step import Context, Outcome, Shard
+
+
+def execute(pipeline: Pipeline, name: str, place: Place, shard: Shard | None = None, *, force: bool = False) -> Manifest:
+    """Do one node's work, or one shard of it, and return its manifest; work that is already done is not done again.
+
+    Raises DriftError where the address holds another result (unless `force`), ClaimError where another process is at it, and
+    whatever the step raises, after writing it down as the node's failure.
+    """
+    node = pipeline.node(name)
+    shard = shard or Shard(0, 1)
+    prints = fingerprints(pipeline, place.digest_uri)
+    transient = is_transient(pipeline, node) or node is pipeline.cleanup
+    if not transient and (done := _done(node, prints, place, shard, force=force)) is not None:
+        return done
+    with claim(place.store, f"{node_key(place.run, name)}/claim{shard_suffix(shard)}.json"):
+        return _attempt(node, prints, place, shard)
+
+
+def reuse(plan: NodePlan, place: Place) -> Manifest:
+    """Give a node of this run a small manifest of its own that refers to the run that made its result."""
+    found = plan.found
+    if found is None:
+        raise ValueError(f"{plan.node.name} is not planned for reuse")
+    first = found.reused_from or node_key(found.run, found.node)
+    own = found.model_copy(update={"run": place.run, "node": plan.node.name, "reused_from": first, "seconds": 0.0, "started": _now()})
+    place.store.write_bytes(manifest_key(place.run, plan.node.name, Shard()), own.to_json())
+    return own
+
+
+def _done(node: Node, prints: Mapping[str, str], place: Place, shard: Shard, *, force: bool) -> Manifest | None:
+    found = place.manifest(node.name) or place.shard_manifest(node.name, shard)
+    if found is None:
+        return None
+    if found.fingerprint == prints[node.name]:
+        return found if place.objects_exist(found) else None
+    if not force:
+        changes = "; ".join(differences(found, node, prints)) or "its code or inputs changed"
+        raise DriftError(f"{place.store.address(node_key(place.run, node.name))} holds another result: {changes}; use --force or another --run")
+    _forget(place, node)
+    return None
+
+
+def _forget(place: Place, node: Node) -> None:
+    """Remove a node's manifests before its outputs are overwritten: a manifest never lists what is half replaced."""
+    key = node_key(place.run, node.name)
+    for entry in list(place.store.list(key)):
+        if entry.key.startswith(f"{key}/manifest"):
+            place.store.delete(entry.key)
+
+
+def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) -> Manifest:
+    started, begun = _now(), time.monotonic()
+    key, suffix = node_key(place.run, node.name), shard_suffix(shard)
+    failure_key = f"{key}/failure{suffix}.json"
+    scratch = StoredScratch(place.store, f"{key}/scratch{suffix}-{prints[node.name][:12]}")
+    try:
+        manifest = _run_step(node, prints, place, shard, scratch, started, begun)
+    except BaseException as error:
+        scratch.close()
+        known = _as_nemoflow_error(error, place)
+        record = FailureRecord(
+            error=str(known or error) or type(error).__name__,
+            type=type(known or error).__name__,
+            exit_code=known.exit_code if known else EXIT_BUG,
+            started=started,
+            seconds=round(time.monotonic() - begun, 3),
+        )
+        _write_failure(place, failure_key, record)
+        if known is not None and known is not error:
+            raise known from error
+        raise
+    place.store.write_bytes(manifest_key(place.run, node.name, shard), manifest.to_json())
+    place.store.delete(failure_key)
+    scratch.discard()
+    if not node.step.effect and place.manifest(node.name) is not None:
+        pointer = orjson.dumps({"run": place.run, "node": node.name})
+        place.store.write_bytes(index_key(node.step.name, manifest.fingerprint), pointer)
+    return manifest
+
+
+def _run_step(
+    node: Node, prints: Mapping[str, str], place: Place, shard: Shard, scratch: StoredScratch, started: str, begun: float
+) -> Manifest:
+    uris = {source: place.digest_uri(source) for source in node.inputs.values() if isinstance(source, str)}
+    wanted = input_fingerprints(node, prints, uris)
+    key = node_key(place.run, node.name)
+    with ExitStack() as stack:
+        inputs = {name: place.open_input(node, name, wanted[name]) for name in node.inputs}
+        for opened in inputs.values():
+            stack.callback(opened.close)
+        outputs = {
+            name: StoredOutput(kind, place.store, f"{key}/{name}", shard_suffix(shard), place.compress)
+            for name, kind in node.step.outputs.items()
+        }
+        for output in outputs.values():
+            stack.callback(output.close)
+        if shard.count == 1:
+            for name in outputs:
+                place.store.delete(f"{key}/{name}")
+        outcome = _skipped_input(node, place)
+        if outcome is None:
+            context = Context(shard, place.progress, scratch, StoredRows(place.store), place.stopping, place.holder_pid)
+            outcome = node.step.run(node.config, inputs, outputs, context)
+        return Manifest(
+            run=place.run,
+            node=node.name,
+            step=node.step.name,
+            version=node.step.version,
+            fingerprint=prints[node.name],
+            config=node.config.model_dump(mode="json"),
+            inputs={name: InputRecord(address=opened.address, fingerprint=opened.fingerprint) for name, opened in inputs.items()},
+            outputs={name: output.finish() for name, output in outputs.items()},
+            metrics=dict(outcome.metrics),
+            rows_in=outcome.rows_in,
+            dropped=dict(outcome.dropped),
+            status=outcome.status,
+            reason=outcome.reason,
+            shard=(shard.index, shard.count),
+            started=started,
+            seconds=round(time.monotonic() - begun, 3),
+            code=code_version(),
+            image=os.environ.get("NEMOFLOW_IMAGE", ""),
+            engines=dict(outcome.engines),
+        )
+
+
+def _skipped_input(node: Node, place: Place) -> Outcome | None:
+    """A gate upstream decided against the work: what needs its result is skipped as well."""
+    for name in node.step.required_inputs:
+        source = node.inputs[name]
+        if isinstance(source, From):
+            upstream = place.manifest(source.node)
+            if upstream is not None and upstream.status == "skipped":
+                return Outcome(status="skipped", reason=f"input {name!r} was skipped: {upstream.reason}")
+    return None
+
+
+def _as_nemoflow_error(error: BaseException, place: Place) -> NemoflowError | None:
+    if isinstance(error, NemoflowError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        where = error.filename or place.store.root
+        return StoreError(f"{where}: {error.strerror}; free space there and run again, what was finished is kept")
+    return None
+
+
+def _write_failure(place: Place, key: str, record: FailureRecord) -> None:
+    try:
+        place.store.write_bytes(key, record.model_dump_json(indent=1).encode())
+    except StoreError:
+        place.progress.note(f"the failure could not be written down at {place.store.address(key)}: {record.error}")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+@cache
+def code_version() -> str:
+    """Commit of the source tree, with `+` where it was changed; the package's version outside of one."""
+    folder = Path(nemoflow.__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return nemoflow.__version__
+    return f"{nemoflow.__version__}-{found}"

@@ -1,0 +1,85 @@
+"""The local run: the nodes of a pipeline in order, in this process, each through execute."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nemoflow.errors import NemoflowError, Stopped
+from nemoflow.flow.execute import execute, reuse
+from nemoflow.flow.manifest import Manifest
+from nemoflow.flow.pipeline import Pipeline
+from nemoflow.flow.place import Place
+from nemoflow.flow.plan import NodePlan, Plan, make_plan
+from nemoflow.flow.step import Shard
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a local run did."""
+
+    plan: Plan
+    executed: tuple[str, ...]
+    """Nodes whose step ran."""
+
+
+Watcher = Callable[[NodePlan, Manifest | None], None]
+"""Told before a node's work (manifest None) and after it."""
+
+
+def _watch_nothing(plan: NodePlan, manifest: Manifest | None) -> None:
+    pass
+
+
+def run_local(
+    pipeline: Pipeline, place: Place, *, force: bool = False, fresh: bool = False, watch: Watcher = _watch_nothing
+) -> RunResult:
+    """Run what has to run; the cleanup runs whenever what it cleans up was started, also after a failure or a stop."""
+    plan = make_plan(pipeline, place, force=force, fresh=fresh)
+    executed: list[str] = []
+    started: set[str] = set()
+    try:
+        for step in plan.nodes:
+            if step.node is pipeline.cleanup:
+                continue
+            if place.stopping():
+                raise Stopped(f"run {place.run} was asked to stop before {step.node.name}; run it again to go on from there")
+            if step.action == "run":
+                started.add(step.node.name)
+            _do(pipeline, step, place, executed, watch, force=force)
+    except BaseException as error:
+        _clean_up(pipeline, plan, place, started, executed, watch, failed=error)
+        raise
+    _clean_up(pipeline, plan, place, started, executed, watch, failed=None)
+    return RunResult(plan, tuple(executed))
+
+
+def _do(pipeline: Pipeline, plan: NodePlan, place: Place, executed: list[str], watch: Watcher, *, force: bool) -> None:
+    node = plan.node
+    manifest = plan.found
+    if plan.action == "reuse":
+        manifest = reuse(plan, place)
+    elif plan.action == "run":
+        watch(plan, None)
+        for index in range(node.shards):
+            manifest = execute(pipeline, node.name, place, Shard(index, node.shards), force=force)
+        manifest = place.manifest(node.name) or manifest
+        executed.append(node.name)
+    if plan.action != "rest":
+        watch(plan, manifest)
+
+
+def _clean_up(
+    pipeline: Pipeline, plan: Plan, place: Place, started: set[str], executed: list[str], watch: Watcher, *, failed: BaseException | None
+) -> None:
+    node = pipeline.cleanup
+    if node is None or not started & {edge.node for edge in node.edges.values()}:
+        return
+    cleanup = plan[node.name]
+    try:
+        watch(cleanup, None)
+        manifest = execute(pipeline, node.name, place)
+        executed.append(node.name)
+        watch(cleanup, manifest)
+    except NemoflowError as error:
+        if failed is None:
+            raise
+        failed.add_note(f"and the cleanup {node.name} failed: {error}")

@@ -1,0 +1,6 @@
+"""The pipelines that ship with nemoflow, by the name that a workflow file uses."""
+
+PIPELINES = {
+    "competition": "nemoflow.pipelines.competition:competition",
+    "demo": "nemoflow.pipelines.demo:demo",
+}

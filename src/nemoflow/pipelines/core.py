@@ -1,0 +1,73 @@
+"""What the demo and the competition share: from problems and a woken teacher to a checked zip and a report."""
+
+from collections.abc import Mapping
+
+from nemoflow.flow.pipeline import From, Node, Source
+from nemoflow.flow.workflow import Workflow
+from nemoflow.steps import (
+    DECONTAMINATE,
+    DEDUP,
+    EVALUATE,
+    FILTER,
+    HARVEST,
+    MIX,
+    PACKAGE,
+    RATIONALIZE,
+    RELEASE_TEACHER,
+    REPORT,
+    TRAIN,
+    VERIFY,
+)
+
+
+def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
+    """Harvest, verify, and ask the failures again with the answer known."""
+    return [
+        workflow.node("harvest", HARVEST, {"problems": problems, "endpoint": teacher}),
+        workflow.node("verify", VERIFY, {"problems": problems, "traces": From("harvest", "traces")}),
+        workflow.node("rationalize", RATIONALIZE, {"problems": problems, "traces": From("verify", "traces"), "endpoint": teacher}),
+    ]
+
+
+def curate(workflow: Workflow, problems: From, held_out: From, extra: Mapping[str, Source]) -> list[Node]:
+    """Filter, dedup, decontaminate and mix; `extra` are further traces for the filter, by its input's name."""
+    traces = {"traces": From("verify", "traces"), "rationalized": From("rationalize", "traces"), **extra}
+    return [
+        workflow.node("filter", FILTER, traces),
+        workflow.node("dedup", DEDUP, {"traces": From("filter", "kept")}),
+        workflow.node("decontaminate", DECONTAMINATE, {"traces": From("dedup", "kept"), "problems": problems, "eval": held_out}),
+        workflow.node("mix", MIX, {"traces": From("decontaminate", "kept"), "problems": problems}),
+    ]
+
+
+def teach(workflow: Workflow, held_out: From, model: Source) -> list[Node]:
+    """Score the base, train the adapter, score it, package it, report on all of it."""
+    adapter = From("train", "adapter")
+    return [
+        workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
+        workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
+        workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
+        workflow.node("package", PACKAGE, {"adapter": adapter, "model": model}),
+        workflow.node(
+            "report",
+            REPORT,
+            {
+                "problems": held_out,
+                "base": From("evaluate-base", "report"),
+                "base_rollouts": From("evaluate-base", "rollouts"),
+                "adapter": From("evaluate-adapter", "report"),
+                "adapter_rollouts": From("evaluate-adapter", "rollouts"),
+                "lora": adapter,
+                "corpus": From("mix", "corpus"),
+                "submission": From("package", "submission"),
+                "traces": From("harvest", "traces"),
+                "verified": From("verify", "traces"),
+                "rejected": From("filter", "rejected"),
+            },
+        ),
+    ]
+
+
+def release(workflow: Workflow) -> Node:
+    """The cleanup: gives the teacher back whatever happened."""
+    return workflow.node("release-teacher", RELEASE_TEACHER, {"endpoint": From("wake-teacher", "endpoint")})
