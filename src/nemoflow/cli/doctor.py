@@ -12,6 +12,7 @@ import click
 
 from nemoflow.cli.options import DEFAULT_ROOT, ROOT, SETS, load
 from nemoflow.errors import ConfigError, NemoflowError
+from nemoflow.flow.pipeline import Pipeline
 from nemoflow.store import open_store
 
 EXTRAS = {
@@ -37,7 +38,9 @@ class Finding:
 @ROOT
 def doctor(workflow: Path | None, sets: str, root: str | None) -> None:
     """Check this machine; with WORKFLOW, what that workflow needs. Ends with 2 where something needed is missing."""
-    findings = [*_machine(), *_extras(_needed(workflow, sets)), *_root(workflow, sets, root)]
+    loaded, pipeline = load(workflow, sets) if workflow else (None, None)
+    where = root or (loaded.head.root if loaded else DEFAULT_ROOT)
+    findings = [*_machine(), *_extras(_needed(pipeline)), *_root(where)]
     for finding in findings:
         mark = "ok     " if finding.is_fine else ("MISSING" if finding.is_needed else "absent ")
         click.echo(f"{mark} {finding.what:<14} {finding.text}")
@@ -56,10 +59,9 @@ def _machine() -> Iterator[Finding]:
     yield Finding("gpu", bool(gpus), f"{len(gpus)} NVIDIA" if gpus else "none; the demo trains on the CPU", is_needed=False)
 
 
-def _needed(workflow: Path | None, sets: str) -> set[str]:
-    if workflow is None:
+def _needed(pipeline: Pipeline | None) -> set[str]:
+    if pipeline is None:
         return set()
-    _, pipeline = load(workflow, sets)
     needed = {"train"} if any(node.step.image == "train" for node in pipeline.nodes) else set()
     return needed | ({"curate"} if any(getattr(node.config, "near", False) for node in pipeline.nodes) else set())
 
@@ -71,17 +73,16 @@ def _extras(needed: set[str]) -> Iterator[Finding]:
         yield Finding(f"extra {extra}", not absent, text, is_needed=extra in needed)
 
 
-def _root(workflow: Path | None, sets: str, root: str | None) -> Iterator[Finding]:
-    where = root or (load(workflow, sets)[0].head.root if workflow else DEFAULT_ROOT)
+def _root(where: str) -> Iterator[Finding]:
+    key = f"doctor-{os.getpid()}"
     try:
         store = open_store(where)
-        key = f"doctor-{os.getpid()}"
         store.write_bytes(key, b"")
         store.delete(key)
     except (NemoflowError, OSError) as error:
         yield Finding("root", False, f"{where}: {error}")
         return
     yield Finding("root", True, f"{where} takes and gives bytes")
-    if store.local_path("") is not None:
+    if store.local_path(key) is not None:
         free = shutil.disk_usage(where).free / 2**30
         yield Finding("disk", free > LOW_DISK_GIB, f"{free:.1f} GiB free there; {LOW_DISK_GIB:.0f} are needed")

@@ -43,7 +43,7 @@ class StoredInput:
             raise InputError(f"{self.address}: {self.kind} has no rows; it is a folder")
         for file in self._output.files:
             if file.path.endswith(ROW_SUFFIXES):
-                yield from read_rows(self._store, f"{self._output.address}/{file.path}", self.kind.rows)
+                yield from read_rows(self._store, f"{self._output.address}/{file.path}", self.kind.rows, digest=file.digest)
 
     def folder(self) -> Path:
         """The files as a local folder."""

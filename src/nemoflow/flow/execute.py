@@ -99,8 +99,11 @@ def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) 
         raise
     place.store.write_bytes(manifest_key(place.run, node.name, shard), manifest.to_json())
     place.store.delete(failure_key)
+    if node.step.effect:
+        scratch.close()  # what an effect left running may still write its log there
+        return manifest
     scratch.discard()
-    if not node.step.effect and place.manifest(node.name) is not None:
+    if place.manifest(node.name) is not None:
         pointer = orjson.dumps({"run": place.run, "node": node.name})
         place.store.write_bytes(index_key(node.step.name, manifest.fingerprint), pointer)
     return manifest

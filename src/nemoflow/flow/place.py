@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+import xxhash
 from pydantic import ValidationError
 
 from nemoflow.artifacts import Kind
@@ -120,12 +121,21 @@ def _foreign(uri: str) -> tuple[Store, OutputRecord]:
     entries = list(store.list(name))
     if not entries:
         raise InputError(f"{uri}: nothing there")
-    from nemoflow.store import digest_object
-
     files = tuple(
-        FileRecord(path=entry.key.removeprefix(f"{name}/"), size=entry.size, digest=digest_object(store, entry.key)) for entry in entries
+        FileRecord(path=entry.key.removeprefix(name).strip("/"), size=entry.size, digest=_digest(store, entry.key)) for entry in entries
     )
+    if files[0].path == "":  # a single object: its address is its folder
+        address, _, file = name.rpartition("/")
+        return store, OutputRecord(kind="", address=address, files=(files[0].model_copy(update={"path": file}),))
     return store, OutputRecord(kind="", address=name, files=files)
+
+
+def _digest(store: Store, key: str) -> str:
+    digest = xxhash.xxh3_128()
+    with store.open_read(key) as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def index_key(step: str, fingerprint: str) -> str:

@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nemoflow.errors import ClaimError
+from nemoflow.flow.claim import Claim, claim
+from nemoflow.store import open_store
+
+HOLD = """
+import sys, time
+from nemoflow.flow.claim import claim
+from nemoflow.store import open_store
+with claim(open_store(sys.argv[1]), "run/claim.json"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_the_second_comer_is_told_who_holds(tmp_path, holder):
+    with pytest.raises(ClaimError, match=f"held by process {holder.pid}"), claim(open_store(str(tmp_path)), "run/claim.json"):
+        pass
+
+
+def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    store = open_store(str(tmp_path))
+    with claim(store, "run/claim.json"):
+        assert Claim.model_validate_json(store.read_bytes("run/claim.json")).pid == os.getpid()
+    assert list(store.list("run")) == []
+
+
+def test_an_expired_claim_of_another_machine_is_taken_over_and_a_live_one_is_not(tmp_path):
+    store = open_store(str(tmp_path))
+    other = Claim(nonce="n", host="elsewhere", machine="other", pid=1, pid_started="1", expires=time.time() + 50)
+    store.write_bytes("run/claim.json", other.model_dump_json().encode())
+    with pytest.raises(ClaimError, match="elsewhere"), claim(store, "run/claim.json"):
+        pass
+    store.write_bytes("run/claim.json", other.model_copy(update={"expires": time.time() - 1}).model_dump_json().encode())
+    with claim(store, "run/claim.json"):
+        pass
+
+
+def test_of_two_takers_of_a_dead_claim_one_wins(tmp_path):
+    store = open_store(str(tmp_path))
+    dead = Claim(nonce="n", host="here", machine="other", pid=1, pid_started="1", expires=0)
+    store.write_bytes("run/claim.json", dead.model_dump_json().encode())
+    store.write_bytes("run/claim.json.after-n", b"{}")
+    with pytest.raises(ClaimError, match="taking over"), claim(store, "run/claim.json"):
+        pass
+
+
+def test_the_claim_goes_when_its_holder_fails(tmp_path):
+    store = open_store(str(tmp_path))
+    with pytest.raises(ValueError, match="x"), claim(store, "run/claim.json"):
+        raise ValueError("x")
+    assert not store.exists("run/claim.json")
