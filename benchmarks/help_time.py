@@ -1,6 +1,6 @@
 """`nemoflow --help` takes less than 0.5 s: median of 11 starts after one to warm the file cache.
 
-    python benchmarks/help_time.py
+python benchmarks/help_time.py
 """
 
 import statistics

@@ -1,6 +1,6 @@
 """The base install, without extras and as the lock pins it, takes less than 110 MB of disk. Needs the package index.
 
-    python benchmarks/install_size.py
+python benchmarks/install_size.py
 """
 
 import os

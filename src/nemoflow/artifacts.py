@@ -32,3 +32,5 @@ Submission = Kind("Submission")
 """`submission.zip` and its receipt."""
 Endpoint = Kind("Endpoint")
 """`endpoint.json`: URL, model and revision of a model that answers."""
+Files = Kind("Files")
+"""A file or folder that a user hands in, such as `train.csv`; its content is the identity."""

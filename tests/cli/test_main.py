@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
+from tests.flow.toy import problem
 
 from nemoflow.cli.main import COMMANDS, main
-from tests.flow.toy import problem
 
 
 def ends_with(*args):
@@ -31,7 +31,15 @@ def test_help_lists_every_command_and_imports_none():
     code = "import sys; from nemoflow.cli.main import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in COMMANDS)
-    assert not set(done.stdout.splitlines()[-1].split()) & {"torch", "aiohttp", "minio", "math_verify", "rich", "pydantic", "nemoflow.cli.run"}
+    assert not set(done.stdout.splitlines()[-1].split()) & {
+        "torch",
+        "aiohttp",
+        "minio",
+        "math_verify",
+        "rich",
+        "pydantic",
+        "nemoflow.cli.run",
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -133,7 +141,9 @@ def test_doctor_names_what_is_there_and_what_is_missing(workflow, tmp_path, caps
 
 def test_sigterm_ends_a_run_with_75_and_the_cleanup_done(tmp_path):
     path = tmp_path / "slow.toml"
-    path.write_text(f'pipeline = "tests.flow.toy:toy"\nrun = "toy"\nroot = "{tmp_path}/root"\n[page]\nfail = "wait"\nlog = "{tmp_path}/log"\n')
+    path.write_text(
+        f'pipeline = "tests.flow.toy:toy"\nrun = "toy"\nroot = "{tmp_path}/root"\n[page]\nfail = "wait"\nlog = "{tmp_path}/log"\n'
+    )
     env = {**os.environ, "PYTHONPATH": os.getcwd()}
     process = subprocess.Popen([sys.executable, "-m", "nemoflow.cli.main", "run", str(path)], stderr=subprocess.PIPE, env=env)
     deadline = time.monotonic() + 30

@@ -2,6 +2,7 @@ import errno
 from dataclasses import replace
 
 import pytest
+from tests.flow.toy import COPY, COUNT, GATE, PAGE, CountConfig, line, place, problem, words
 
 from nemoflow.artifacts import Problems
 from nemoflow.errors import DriftError, InputError, StoreError
@@ -10,7 +11,6 @@ from nemoflow.flow.local import run_local
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.step import Shard, Step
 from nemoflow.store import read_rows
-from tests.flow.toy import COPY, COUNT, GATE, PAGE, CountConfig, line, place, problem, words
 
 
 def test_the_manifest_lists_what_was_written_and_comes_last(tmp_path):
@@ -18,7 +18,9 @@ def test_the_manifest_lists_what_was_written_and_comes_last(tmp_path):
     manifest = execute(line(), "count", here)
     (file,) = manifest.outputs["problems"].files
     assert (file.rows, manifest.rows_out, manifest.metrics) == (3, 3, {"made": 3})
-    assert list(read_rows(here.store, f"{manifest.outputs['problems'].address}/{file.path}", type(problem(0)))) == [problem(i) for i in range(3)]
+    assert list(read_rows(here.store, f"{manifest.outputs['problems'].address}/{file.path}", type(problem(0)))) == [
+        problem(i) for i in range(3)
+    ]
     assert here.manifest("count") == manifest
 
 
@@ -66,7 +68,7 @@ def test_shards_partition_the_rows_and_fold_into_one_manifest(tmp_path):
     folded = here.manifest("copy")
     assert folded is not None
     assert (folded.rows_out, folded.metrics, len(folded.outputs["problems"].files)) == (50, {"copied": 50}, 3)
-    rows = [row for row in here.open_input(pipeline.node("page"), "problems", f"{folded.fingerprint}.problems").rows()]
+    rows = list(here.open_input(pipeline.node("page"), "problems", f"{folded.fingerprint}.problems").rows())
     assert sorted(row.id for row in rows) == sorted(f"p{i}" for i in range(50))
 
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.toy import COPY, line
 
 from nemoflow.flow.fingerprint import digest_path, fingerprints
 from nemoflow.flow.step import Shard
-from tests.flow.toy import COPY, line
 
 
 def prints(pipeline):

@@ -1,9 +1,9 @@
 import pytest
+from tests.flow.toy import line, place, words
 
 from nemoflow.errors import ConfigError, DriftError, InputError, ProviderError, Stopped
 from nemoflow.flow.local import run_local
 from nemoflow.flow.plan import make_plan
-from tests.flow.toy import line, place, words
 
 ALL = ["count", "copy 0", "open", "page", "close"]
 
@@ -95,7 +95,9 @@ def test_a_door_that_does_not_open_ends_the_run_and_is_closed(tmp_path):
     opened = pipeline.nodes[2]
     from dataclasses import replace
 
-    failing = replace(pipeline, nodes=(*pipeline.nodes[:2], replace(opened, config=opened.config.model_copy(update={"fail": "open"})), pipeline.nodes[3]))
+    failing = replace(
+        pipeline, nodes=(*pipeline.nodes[:2], replace(opened, config=opened.config.model_copy(update={"fail": "open"})), pipeline.nodes[3])
+    )
     with pytest.raises(ProviderError) as caught:
         run_local(failing, place(tmp_path / "root"))
     assert words(log)[-1] == "open"

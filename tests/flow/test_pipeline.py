@@ -1,11 +1,11 @@
 import pytest
+from tests.flow.toy import COPY, COUNT, PAGE, CountConfig, line, run_copy
 
 from nemoflow.artifacts import Traces
 from nemoflow.config import Config
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.step import Step
-from tests.flow.toy import COPY, COUNT, PAGE, CountConfig, line, run_copy
 
 
 def test_a_wrong_input_name_names_the_ones_there_are():

@@ -1,8 +1,8 @@
 import pytest
+from tests.flow.toy import problem
 
 from nemoflow.flow.scratch import StoredRows, StoredScratch
 from nemoflow.store import open_store
-from tests.flow.toy import problem
 
 
 def test_what_was_saved_is_there_for_the_next_attempt(tmp_path):

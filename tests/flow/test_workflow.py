@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.toy import COUNT, CountConfig
 
 from nemoflow.errors import ConfigError, InputError
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.workflow import build_pipeline, load_workflow, make_workflow, parse_sets
-from tests.flow.toy import COUNT, CountConfig
 
 
 def counting(workflow):
@@ -77,5 +77,7 @@ def test_any_override_text_is_parsed_or_refused_as_config(text):
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers() | st.text(max_size=3) | st.none(), max_size=3))
 def test_sections_come_through_unchanged(section):
-    workflow = make_workflow({"pipeline": "counting", "node": {k: v for k, v in section.items() if not isinstance(v, int) or abs(v) < 2**53}}, "w", None)
+    workflow = make_workflow(
+        {"pipeline": "counting", "node": {k: v for k, v in section.items() if not isinstance(v, int) or abs(v) < 2**53}}, "w", None
+    )
     assert workflow.sections["node"] == {k: v for k, v in section.items() if not isinstance(v, int) or abs(v) < 2**53}

@@ -45,7 +45,9 @@ def load(workflow: Path, sets: str) -> tuple[Workflow, Pipeline]:
     return loaded, build_pipeline(loaded, PIPELINES)
 
 
-def place_of(workflow: Workflow, root: str | None, run: str | None, stopping: Callable[[], bool] | None = None, *, quiet: bool = False) -> Place:
+def place_of(
+    workflow: Workflow, root: str | None, run: str | None, stopping: Callable[[], bool] | None = None, *, quiet: bool = False
+) -> Place:
     """Where a workflow's run lies."""
     store = open_store(root or workflow.head.root)
     return Place(

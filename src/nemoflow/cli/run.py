@@ -46,7 +46,9 @@ def describe(manifest: Manifest) -> str:
         parts.append(f"rows {manifest.rows_in} -> {manifest.rows_out}")
     if manifest.dropped:
         parts.append("dropped " + ", ".join(f"{reason} {count}" for reason, count in sorted(manifest.dropped.items())))
-    parts += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in list(manifest.metrics.items())[:4]]
+    parts += [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in list(manifest.metrics.items())[:4]
+    ]
     return "; ".join(parts)
 
 

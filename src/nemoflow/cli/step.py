@@ -23,7 +23,9 @@ from nemoflow.store import open_store
 @click.argument("node", required=False)
 @stack(SETS, ROOT, RUN)
 @click.option("--shard", default="0/1", metavar="R/N", help="Which part of how many, such as 0/4.")
-@click.option("--input", "inputs", multiple=True, metavar="NAME=URI", help="For a STEP: an input; a path, run://RUN/NODE/OUTPUT or s3://...")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME=URI", help="For a STEP: an input; a path, run://RUN/NODE/OUTPUT or s3://..."
+)
 @click.option("--force", is_flag=True, help="Overwrite a result that another config or input made at the same address.")
 def step(
     target: str, node: str | None, sets: str, root: str | None, run_name: str | None, shard: str, inputs: tuple[str, ...], force: bool
@@ -78,4 +80,3 @@ def _input(text: str) -> tuple[str, str]:
     if not (name and equals and uri):
         raise ConfigError(f"--input {text!r}: NAME=URI is right, such as traces=traces.jsonl")
     return name, absolute_uri(uri, Path.cwd())
-

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -63,7 +63,9 @@ def _done(node: Node, prints: Mapping[str, str], place: Place, shard: Shard, *, 
         return found if place.objects_exist(found) else None
     if not force:
         changes = "; ".join(differences(found, node, prints)) or "its code or inputs changed"
-        raise DriftError(f"{place.store.address(node_key(place.run, node.name))} holds another result: {changes}; use --force or another --run")
+        raise DriftError(
+            f"{place.store.address(node_key(place.run, node.name))} holds another result: {changes}; use --force or another --run"
+        )
     _forget(place, node)
     return None
 
@@ -183,7 +185,7 @@ def _write_failure(place: Place, key: str, record: FailureRecord) -> None:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @cache

@@ -29,9 +29,7 @@ def _watch_nothing(plan: NodePlan, manifest: Manifest | None) -> None:
     pass
 
 
-def run_local(
-    pipeline: Pipeline, place: Place, *, force: bool = False, fresh: bool = False, watch: Watcher = _watch_nothing
-) -> RunResult:
+def run_local(pipeline: Pipeline, place: Place, *, force: bool = False, fresh: bool = False, watch: Watcher = _watch_nothing) -> RunResult:
     """Run what has to run; the cleanup runs whenever what it cleans up was started, also after a failure or a stop."""
     plan = make_plan(pipeline, place, force=force, fresh=fresh)
     executed: list[str] = []

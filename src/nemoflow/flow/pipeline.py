@@ -36,14 +36,18 @@ class Node:
 
     def __post_init__(self) -> None:
         if not isinstance(self.config, self.step.config):
-            raise ConfigError(f"node {self.name}: config is {type(self.config).__name__}, step {self.step.name} takes {self.step.config.__name__}")
+            raise ConfigError(
+                f"node {self.name}: config is {type(self.config).__name__}, step {self.step.name} takes {self.step.config.__name__}"
+            )
         for name in self.inputs:
             if name not in self.step.inputs:
                 known = ", ".join(self.step.inputs) or "none"
                 raise ConfigError(f"node {self.name}: step {self.step.name} has no input {name!r}; its inputs: {known}")
         for name in self.step.required_inputs:
             if name not in self.inputs:
-                raise ConfigError(f"node {self.name}: input {name!r} of step {self.step.name} is not wired; it takes {self.step.input_kind(name)}")
+                raise ConfigError(
+                    f"node {self.name}: input {name!r} of step {self.step.name} is not wired; it takes {self.step.input_kind(name)}"
+                )
         if self.shards < 1 or (self.shards > 1 and not self.step.sharded):
             raise ConfigError(f"node {self.name}: shards = {self.shards}, but step {self.step.name} runs as 1")
 

@@ -150,7 +150,9 @@ def _load(store: Store, key: str) -> Manifest | None:
         return Manifest.model_validate_json(store.read_bytes(key))
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InputError(f"{store.address(key)}: not a manifest of this version: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+        raise InputError(
+            f"{store.address(key)}: not a manifest of this version: {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        ) from None
 
 
 def read_manifest(store: Store, run: str, node: str) -> Manifest | None:

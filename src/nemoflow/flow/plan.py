@@ -122,9 +122,7 @@ def differences(manifest: Manifest, node: Node, prints: Mapping[str, str]) -> li
     if manifest.version != node.step.version:
         found.append(f"version {manifest.version} -> {node.step.version}")
     wanted: dict[str, Any] = identity(node.config)
-    found += [
-        f"{name} {manifest.config.get(name)!r} -> {value!r}" for name, value in wanted.items() if manifest.config.get(name) != value
-    ]
+    found += [f"{name} {manifest.config.get(name)!r} -> {value!r}" for name, value in wanted.items() if manifest.config.get(name) != value]
     for name, edge in node.edges.items():
         old = manifest.inputs.get(name)
         if old is None or old.fingerprint != f"{prints[edge.node]}.{edge.output}":

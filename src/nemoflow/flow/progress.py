@@ -26,7 +26,8 @@ class Lines:
 
     def __init__(self, stream: TextIO, every_s: float = LINE_EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._every_s, self._clock = stream, every_s, clock
-        self._label, self._total, self._count = "", None, 0
+        self._label, self._count = "", 0
+        self._total: int | None = None
         self._begun = self._last = clock()
 
     def start(self, label: str, total: int | None = None) -> None:

@@ -1,13 +1,13 @@
 """Workflow: a TOML file that names a pipeline and gives its nodes' configs; overrides are laid over it.
 
-    pipeline = "demo"          # one of nemoflow.pipelines, or an import path "mypackage.pipelines:mine"
-    run = "demo"               # default name of the run
-    root = "nemoflow-data"     # folder or s3://bucket/prefix
-    seed = 0                   # given to every step whose config has a seed, unless its section sets one
-    compress = false           # rows as .jsonl.zst
-    [inputs]                   # URIs for the pipeline's outside inputs, relative to this file
-    [shards]                   # node = n
-    [train]                    # one section a node: its step's config
+pipeline = "demo"          # one of nemoflow.pipelines, or an import path "mypackage.pipelines:mine"
+run = "demo"               # default name of the run
+root = "nemoflow-data"     # folder or s3://bucket/prefix
+seed = 0                   # given to every step whose config has a seed, unless its section sets one
+compress = false           # rows as .jsonl.zst
+[inputs]                   # URIs for the pipeline's outside inputs, relative to this file
+[shards]                   # node = n
+[train]                    # one section a node: its step's config
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import Field
 
 from nemoflow.config import Config, build, read_toml
 from nemoflow.errors import ConfigError
@@ -31,8 +32,8 @@ class _Head(Config):
     root: str = "nemoflow-data"
     seed: int = 0
     compress: bool = False
-    inputs: dict[str, str] = {}
-    shards: dict[str, int] = {}
+    inputs: dict[str, str] = Field({})
+    shards: dict[str, int] = Field({})
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def make_workflow(values: Mapping[str, Any], where: str, base: Path, sets: str =
     sections = {key: value for key, value in merged.items() if key not in known}
     for name, section in sections.items():
         if not isinstance(section, dict):
-            raise ConfigError(f"{where}: {name}: unknown key (value {section!r}); known keys: {', '.join(sorted(known))}, and a section a node")
+            raise ConfigError(
+                f"{where}: {name}: unknown key (value {section!r}); known keys: {', '.join(sorted(known))}, and a section a node"
+            )
     return Workflow(where, head, sections, base)
 
 
@@ -121,7 +124,9 @@ def build_pipeline(workflow: Workflow, known: Mapping[str, str]) -> Pipeline:
     pipeline = _call(make, workflow)
     for name in (*workflow.sections, *workflow.head.shards):
         if name not in pipeline.by_name:
-            raise ConfigError(f"{workflow.where}: {name}: pipeline {pipeline.name!r} has no such node; its nodes: {', '.join(pipeline.by_name)}")
+            raise ConfigError(
+                f"{workflow.where}: {name}: pipeline {pipeline.name!r} has no such node; its nodes: {', '.join(pipeline.by_name)}"
+            )
     return pipeline
 
 

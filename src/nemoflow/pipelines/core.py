@@ -14,7 +14,6 @@ from nemoflow.steps import (
     PACKAGE,
     RATIONALIZE,
     RELEASE_TEACHER,
-    REPORT,
     TRAIN,
     VERIFY,
 )
@@ -48,23 +47,6 @@ def teach(workflow: Workflow, held_out: From, model: Source) -> list[Node]:
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model}),
-        workflow.node(
-            "report",
-            REPORT,
-            {
-                "problems": held_out,
-                "base": From("evaluate-base", "report"),
-                "base_rollouts": From("evaluate-base", "rollouts"),
-                "adapter": From("evaluate-adapter", "report"),
-                "adapter_rollouts": From("evaluate-adapter", "rollouts"),
-                "lora": adapter,
-                "corpus": From("mix", "corpus"),
-                "submission": From("package", "submission"),
-                "traces": From("harvest", "traces"),
-                "verified": From("verify", "traces"),
-                "rejected": From("filter", "rejected"),
-            },
-        ),
     ]
 
 

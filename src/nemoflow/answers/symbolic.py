@@ -1,0 +1,217 @@
+r"""Symbolic equality of answers, by Math-Verify in worker processes that can be killed.
+
+    with SymbolicPool(workers=2) as pool:
+        for finding in pool.compare([(r"\frac{1}{2}", "0.5"), ("5", "9^{9^{9^9}}")]):
+            print(finding.verdict, finding.rule)      # right symbolic, then unclear time-limit
+
+A pair goes through the cheap steps first (`cheap.settle`), so that most never reach a worker. A pair that takes a worker down
+by time or memory is `unclear` with the reason, and the next pair gets a fresh worker. Findings come in the order of the pairs.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Literal, Self
+
+import orjson
+
+from nemoflow.answers.boxed import balanced
+from nemoflow.answers.cheap import settle
+from nemoflow.answers.competition import NOT_FOUND, extract
+from nemoflow.answers.symbolic_worker import OUT_OF_MEMORY
+from nemoflow.errors import NemoflowError
+
+READ_AHEAD = 16
+"""Pairs taken in ahead of the oldest open one, a worker: what one slow pair may hold up."""
+
+PATIENCE = 20
+"""Wall time after which a worker is taken for stuck, in multiples of its CPU time: it only matters where it does not run at all."""
+
+GRACE_S = 0.2
+"""A worker's output may end a moment before the process does; killing it at once would hide why it ended."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one pair."""
+
+    verdict: Literal["right", "wrong", "unclear"]
+    rule: str
+    """`exact`, `normalised`, `number`, `words` (cheap.py), `symbolic`, `time-limit`, `memory-limit`, `crash`, `no-answer`."""
+    reason: str = ""
+
+
+def extract_symbolic(text: str | None) -> str:
+    """The answer in a response as a reader takes it: the last box with matched braces, else what the contest's metric takes."""
+    return (balanced(text) if text is not None else None) or extract(text)
+
+
+class SymbolicPool:
+    """Compares (gold, predicted) pairs; a context manager that leaves no process behind."""
+
+    def __init__(self, workers: int = 1, timeout_s: float = 5.0, memory_mb: int = 1024) -> None:
+        self._limit, self._timeout_s, self._memory_mb = max(1, workers), timeout_s, memory_mb
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        while self._workers:
+            self._workers.pop().end()
+
+    def verify(self, gold: str, predicted: str | None) -> Finding:
+        """One pair."""
+        [finding] = self.compare([(gold, predicted)])
+        return finding
+
+    def compare(self, pairs: Iterable[tuple[str, str | None]]) -> Iterator[Finding]:
+        """One finding a pair, in order, while later pairs are already at work."""
+        source, opened, queue = iter(pairs), deque[_Pair](), deque[_Pair]()
+        try:
+            while True:
+                for taken in islice(source, READ_AHEAD * self._limit - len(opened)):
+                    pair = _Pair(*taken)
+                    opened.append(pair)
+                    if pair.finding is None:
+                        queue.append(pair)
+                if not opened:
+                    return
+                self._feed(queue)
+                while opened and (finding := opened[0].finding) is not None:
+                    opened.popleft()
+                    yield finding
+                if opened:
+                    self._collect(queue)
+        finally:
+            for worker in [worker for worker in self._workers if worker.pair is not None]:
+                self._bury(worker)
+
+    def _feed(self, queue: "deque[_Pair]") -> None:
+        for worker in self._workers:
+            if queue and worker.pair is None:
+                worker.take(queue.popleft())
+        while queue and len(self._workers) < self._limit:
+            worker = _Worker(self._timeout_s, self._memory_mb)
+            self._workers.append(worker)
+            worker.take(queue.popleft())
+
+    def _collect(self, queue: "deque[_Pair]") -> None:
+        """Wait for the next answers; a pair whose worker died goes back to the head of the queue, or becomes unclear."""
+        busy = [worker for worker in self._workers if worker.pair is not None]
+        with selectors.DefaultSelector() as selector:
+            for worker in busy:
+                selector.register(worker.output, selectors.EVENT_READ, worker)
+            patience = min(worker.deadline for worker in busy) - time.monotonic()
+            ready = [key.data for key, _ in selector.select(max(0.0, patience))]
+        for worker in busy:
+            if worker in ready and worker.read():
+                continue
+            if worker in ready or worker.deadline <= time.monotonic():
+                pair, status = worker.pair, self._bury(worker)
+                assert pair is not None
+                pair.deaths += 1
+                pair.finding = _obituary(status, pair.deaths, self._timeout_s, self._memory_mb)
+                if pair.finding is None:
+                    queue.appendleft(pair)
+
+    def _bury(self, worker: "_Worker") -> int:
+        self._workers.remove(worker)
+        return worker.end()
+
+
+class _Pair:
+    """A pair on its way; `finding` is None while it waits for a worker, `deaths` counts the workers that ended over it."""
+
+    def __init__(self, gold: str, predicted: str | None) -> None:
+        self.gold, self.predicted = gold, predicted or ""
+        self.finding = self._cheaply()
+        self.deaths = 0
+
+    def _cheaply(self) -> Finding | None:
+        if self.predicted.strip() in ("", NOT_FOUND):
+            return Finding("wrong", "no-answer")
+        settled = settle(self.gold, self.predicted)
+        return None if settled is None else Finding("right" if settled[0] else "wrong", settled[1])
+
+
+class _Worker:
+    """One process. It is started by its own command, not by multiprocessing: no import of the caller's main module, no fork."""
+
+    def __init__(self, timeout_s: float, memory_mb: int) -> None:
+        self._timeout_s = timeout_s
+        # -P: a file such as `token.py` in the working folder must not shadow a module; -W: sympy's warnings are not the user's.
+        command = [sys.executable, "-P", "-W", "ignore", "-m", "nemoflow.answers.symbolic_worker", str(timeout_s), str(memory_mb)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self.output = self._process.stdin, self._process.stdout
+        self.pair: _Pair | None = None
+        self.deadline = 0.0
+        self._is_ready = False
+        self._buffer = b""
+
+    def take(self, pair: _Pair) -> None:
+        """Send it a pair; a worker that has just died is noticed when it is read."""
+        self.pair = pair
+        self.deadline = time.monotonic() + PATIENCE * self._timeout_s + 60
+        line = orjson.dumps({"gold": pair.gold, "predicted": pair.predicted}, option=orjson.OPT_APPEND_NEWLINE)
+        with suppress(BrokenPipeError):
+            while line:
+                line = line[self._input.write(line) or 0 :]
+
+    def read(self) -> bool:
+        """Take in what it wrote; False where it is dead."""
+        chunk = os.read(self.output.fileno(), 65536)
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        for line in lines:
+            if not self._is_ready:
+                self._is_ready = True
+                continue
+            answer = orjson.loads(line)
+            assert self.pair is not None
+            self.pair.finding = Finding("right" if answer["right"] else "wrong", "symbolic", answer["reason"])
+            self.pair = None
+        return bool(chunk)
+
+    def end(self) -> int:
+        """Kill it where it still runs, collect it and return its exit status."""
+        if self.pair is not None:
+            self._wait(GRACE_S)
+            self._process.kill()
+        self._input.close()
+        self.output.close()
+        self._wait(10 * GRACE_S)
+        self._process.kill()
+        status = self._process.wait()
+        if not self._is_ready and status > 0:
+            raise NemoflowError(f"the process for symbolic comparison did not start (exit status {status}); its message is above")
+        return status
+
+    def _wait(self, seconds: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+
+def _obituary(status: int, deaths: int, timeout_s: float, memory_mb: int) -> Finding | None:
+    """Why a pair's worker died; None where the pair gets another, since a first death may be the doing of others."""
+    if status == -signal.SIGPROF:
+        return Finding("unclear", "time-limit", f"not decided within {timeout_s:g} s of CPU time")
+    if deaths < 2:
+        return None
+    if status == OUT_OF_MEMORY:
+        return Finding("unclear", "memory-limit", f"not decided within {memory_mb} MiB of memory")
+    return Finding("unclear", "crash", f"the comparing process ended with status {status}")

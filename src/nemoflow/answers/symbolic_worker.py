@@ -1,0 +1,84 @@
+"""The process that runs Math-Verify on one pair after another; `symbolic.SymbolicPool` starts, feeds and buries it.
+
+    python -m nemoflow.answers.symbolic_worker SECONDS MEGABYTES
+
+One JSON line in, one out. The kernel ends the process when a pair has used up its CPU seconds: a handler in Python would not run
+while sympy multiplies numbers of a million digits, and CPU time, unlike wall time, says the same on a busy machine. So a worker
+whose parent was killed ends as well, at the latest when its pair is over.
+"""
+
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+OUT_OF_MEMORY = 77
+"""Exit status of a worker that came near its memory limit."""
+
+MEMORY_MARK = 0.75
+"""Share of the limit from which "not equal" is not believed: Math-Verify swallows a MemoryError and says "not equal"."""
+
+Compare = Callable[[str, str], tuple[bool, str]]
+
+
+def load() -> Compare:
+    """Import Math-Verify and return the comparison; its own time limits are off, as they are SIGALRM in the main thread."""
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    logging.disable()
+    latex = [LatexExtractionConfig()]
+
+    def expressions(answer: str) -> list[Any]:
+        # One dollar pair round the whole answer and `first_match`: an answer that does not parse must not be read as a number inside it.
+        text = " ".join(answer.replace("\\$", "").replace("$", "").split()).rstrip("\\")
+        found = parse(f"${text}$", latex, fallback_mode="no_fallback", extraction_mode="first_match", parsing_timeout=None)
+        return list(found)
+
+    def compare(gold: str, predicted: str) -> tuple[bool, str]:
+        golds = expressions(gold)
+        if not golds:
+            return False, "the gold answer does not parse as mathematics"
+        targets = expressions(predicted)
+        if not targets:
+            return False, "the answer does not parse as mathematics"
+        return bool(verify(golds, targets, timeout_seconds=None)), ""
+
+    return compare
+
+
+def main(cpu_seconds: float, memory_mb: int) -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    compare = load()
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers.write(b"{}\n")
+    for line in sys.stdin.buffer:
+        pair = orjson.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+        is_right, reason = compare(pair["gold"], pair["predicted"])
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if not is_right and _peak_mb() > MEMORY_MARK * memory_mb:
+            sys.exit(OUT_OF_MEMORY)
+        answers.write(orjson.dumps({"right": is_right, "reason": reason}) + b"\n")
+
+
+def _peak_mb() -> int:
+    """The largest address space so far, in MiB; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) >> 10 for line in status.splitlines() if line.startswith("VmPeak")), 0)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,182 @@
+"""Rollouts of the student: one greedy attempt a problem, as the contest decodes, by transformers on a CPU or one GPU.
+
+    student = load_student(base, adapter, threads=1)
+    for batch in roll_out(student, problems, limits):
+        ...
+
+The prompt is the contest's user message under the model's own chat template; the response begins inside the thinking block
+and ends at the end of the turn or at the limit. Special tokens are left out of the text, as vLLM leaves them out.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import xxhash
+
+from nemoflow.answers.boxed import Revision
+from nemoflow.answers.competition import boxed_answer
+from nemoflow.errors import InputError
+from nemoflow.prompts.render import render_prefix
+from nemoflow.prompts.teacher import ask
+from nemoflow.records import Problem, Trace, Usage
+
+END_OF_TURN = "<|im_end|>"
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Student:
+    """A loaded model, its tokenizer, and the name that its traces carry."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    stops: tuple[int, ...]
+    """Tokens that end a response."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds a rollout."""
+
+    max_new_tokens: int
+    batch_size: int
+    revision: Revision = "c"
+
+
+def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0) -> Student:
+    """The base model, with the adapter on it where there is one; `threads` 0 leaves torch's own choice.
+
+    `auto` computes in float32 on a CPU, where bfloat16 was 40 times slower without units for it, and as stored on a GPU.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # the rollouts have a count of their own
+    if threads:
+        torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = {"auto": torch.float32 if device == "cpu" else "auto", "float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen).to(device).eval()
+    stops = _stops(tokenizer, model.generation_config.eos_token_id)
+    model.generation_config = GenerationConfig(eos_token_id=list(stops), pad_token_id=_padding(tokenizer, stops))
+    if adapter is not None:
+        model = _with_adapter(model, adapter)
+    return Student(name, model, tokenizer, stops)
+
+
+def roll_out(student: Student, problems: Sequence[Problem], limits: Limits) -> Iterator[list[tuple[int, Trace]]]:
+    """(index of the problem, trace) a batch; batches go from the longest prompts to the shortest, so that little is padded."""
+    prefixes = [render_prefix(student.tokenizer, ask(problem.statement)[-1].content) for problem in problems]
+    prompts = [student.tokenizer(prefix, add_special_tokens=False)["input_ids"] for prefix in prefixes]
+    order = sorted(range(len(problems)), key=lambda index: -len(prompts[index]))
+    for start in range(0, len(order), limits.batch_size):
+        batch = order[start : start + limits.batch_size]
+        responses = _generate(student, [prompts[index] for index in batch], limits.max_new_tokens)
+        yield [
+            (index, _trace(student, problems[index], len(prompts[index]), tokens, limits))
+            for index, tokens in zip(batch, responses, strict=True)
+        ]
+
+
+def trace_all(
+    student: Student, problems: Sequence[Problem], limits: Limits, on_batch: Callable[[list[Trace]], None] = lambda batch: None
+) -> list[Trace]:
+    """All traces in the order of the problems; `on_batch` sees each batch as it is done."""
+    traces: dict[int, Trace] = {}
+    for batch in roll_out(student, problems, limits):
+        traces.update(batch)
+        on_batch([trace for _, trace in batch])
+    return [traces[index] for index in range(len(problems))]
+
+
+def choose(problems: Sequence[Problem], limit: int, seed: int) -> list[Problem]:
+    """At most `limit` of the problems (0: all) by a hash of seed and id, in their own order, whatever that order is."""
+    if not limit or limit >= len(problems):
+        return list(problems)
+    ranked = sorted(problems, key=lambda problem: xxhash.xxh3_64_intdigest(f"{seed}/{problem.id}".encode()))
+    kept = {problem.id for problem in ranked[:limit]}
+    return [problem for problem in problems if problem.id in kept]
+
+
+def engines() -> dict[str, str]:
+    """Versions of what generates: other ones may give other texts."""
+    import peft
+    import torch
+    import transformers
+
+    return {"torch": str(torch.__version__), "transformers": str(transformers.__version__), "peft": str(peft.__version__)}
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Found missing adapter keys")
+        # PEFT 0.21 still asks transformers 5.23 for this by its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        try:
+            return PeftModel.from_pretrained(model, str(adapter)).eval()
+        except (RuntimeError, ValueError, UserWarning) as error:
+            why = " ".join(str(error).split())[:300]
+            raise InputError(f"{adapter}: the adapter does not fit the base model {model.config.name_or_path}: {why}") from None
+
+
+def _stops(tokenizer: Any, configured: int | list[int] | None) -> tuple[int, ...]:
+    """The end of a turn, and whatever the model itself ends a text with."""
+    own = configured if isinstance(configured, list) else [configured]
+    turn = tokenizer.convert_tokens_to_ids(END_OF_TURN)
+    turn = None if turn == tokenizer.unk_token_id else turn
+    found = sorted({token for token in (*own, tokenizer.eos_token_id, turn) if token is not None})
+    if not found:
+        raise InputError(
+            f"{tokenizer.name_or_path}: its tokenizer has neither {END_OF_TURN!r} nor an end-of-text token; a response would never end"
+        )
+    return tuple(found)
+
+
+def _padding(tokenizer: Any, stops: tuple[int, ...]) -> int:
+    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stops[0])
+
+
+def _generate(student: Student, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+    import torch
+
+    width = max(map(len, prompts))
+    padding = student.model.generation_config.pad_token_id
+    ids = torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts], device=student.model.device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=student.model.device)
+    with torch.inference_mode():
+        output = student.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False)
+    return [_until_stop(row, student.stops) for row in output[:, width:].tolist()]
+
+
+def _until_stop(tokens: list[int], stops: tuple[int, ...]) -> list[int]:
+    """A response up to and with its stop token; what follows is padding."""
+    end = next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))
+    return tokens[:end]
+
+
+def _trace(student: Student, problem: Problem, prompt_tokens: int, tokens: list[int], limits: Limits) -> Trace:
+    is_finished = bool(tokens) and tokens[-1] in student.stops
+    response = student.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    identity = orjson.dumps([problem.id, problem.statement, student.name, limits.max_new_tokens])
+    return Trace(
+        id=xxhash.xxh3_128_hexdigest(identity),
+        problem_id=problem.id,
+        category=problem.category,
+        source="student",
+        model=student.name,
+        messages=ask(problem.statement),
+        response=response,
+        answer=boxed_answer(response, limits.revision),
+        finish="stop" if is_finished else "length",
+        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(tokens)),
+    )

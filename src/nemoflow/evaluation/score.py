@@ -1,0 +1,131 @@
+"""The score of a set of rollouts: accuracy by the contest's metric, in all and per kind, with confidence intervals.
+
+The interval is Wilson's (E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22,
+1927): unlike the normal approximation it stays within 0 and 1 and is honest at 0 % and 100 %, where a demo often ends.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nemoflow.answers.boxed import Revision
+from nemoflow.answers.verdicts import Attempt, by_competition
+from nemoflow.errors import InputError
+from nemoflow.records import Problem, Trace
+
+Z_95 = 1.959963984540054
+"""The normal deviate that leaves 2.5 % on each side."""
+
+
+def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float]:
+    """Bounds of the share `right / total`; (0, 1) where nothing was tried."""
+    if not total:
+        return 0.0, 1.0
+    share, spread = right / total, z * z / total
+    centre = (share + spread / 2) / (1 + spread)
+    margin = z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
+    # At 0 and at `total` right answers the bound is exact; rounding would leave it a hair away.
+    return (0.0 if right == 0 else max(0.0, centre - margin)), (1.0 if right == total else min(1.0, centre + margin))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over some rollouts."""
+
+    problems: int = 0
+    right: int = 0
+    truncated: int = 0
+    """Cut off at the token limit."""
+    no_box: int = 0
+    """Without any answer in a box; the metric falls back to the last number or line."""
+    tokens: int = 0
+    """Generated."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.problems + other.problems,
+            self.right + other.right,
+            self.truncated + other.truncated,
+            self.no_box + other.no_box,
+            self.tokens + other.tokens,
+        )
+
+    @classmethod
+    def of(cls, trace: Trace) -> "Tally":
+        """Of one verified trace."""
+        return cls(1, int(is_right(trace)), int(trace.finish == "length"), int(trace.answer is None), trace.usage.completion_tokens)
+
+    @property
+    def accuracy(self) -> float:
+        """Share that is right."""
+        return self.right / self.problems if self.problems else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.right, self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts, the accuracy and its interval."""
+        low, high = self.interval
+        return {
+            "problems": self.problems,
+            "right": self.right,
+            "accuracy": self.accuracy,
+            "low": low,
+            "high": high,
+            "truncated": self.truncated,
+            "no_box": self.no_box,
+            "tokens": self.tokens,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Tally":
+        """The counts of a report."""
+        return cls(*(int(value[name]) for name in ("problems", "right", "truncated", "no_box", "tokens")))
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model is worth on a set of problems."""
+
+    kinds: Mapping[str, Tally]
+
+    @property
+    def overall(self) -> Tally:
+        """Over all kinds."""
+        return sum(self.kinds.values(), Tally())
+
+    def to_json(self) -> dict[str, Any]:
+        """The overall counts, and those of each kind under `kinds`."""
+        return {**self.overall.to_json(), "kinds": {kind: tally.to_json() for kind, tally in self.kinds.items()}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Score":
+        """A score out of its report."""
+        return cls({kind: Tally.from_json(tally) for kind, tally in value["kinds"].items()})
+
+
+def verify_rollouts(traces: Iterable[Trace], problems: Mapping[str, Problem], revision: Revision = "c") -> list[Trace]:
+    """The traces with their verdicts; a problem without a gold answer cannot be scored and stops it."""
+    return [trace.model_copy(update={"verdict": by_competition(_attempt(trace, problems[trace.problem_id]), revision)}) for trace in traces]
+
+
+def score(traces: Iterable[Trace]) -> Score:
+    """Add up verified traces by kind, kinds in alphabetical order."""
+    kinds: dict[str, Tally] = {}
+    for trace in traces:
+        kinds[trace.category] = kinds.get(trace.category, Tally()) + Tally.of(trace)
+    return Score(dict(sorted(kinds.items())))
+
+
+def is_right(trace: Trace) -> bool:
+    """Whether the metric counts it."""
+    return trace.verdict is not None and trace.verdict.verdict == "right"
+
+
+def _attempt(trace: Trace, problem: Problem) -> Attempt:
+    if problem.gold is None:
+        raise InputError(f"problem {problem.id!r}: has no gold answer; an evaluation needs one for every problem")
+    return Attempt(problem.gold, trace.response, trace.error, trace.finish == "length")

@@ -1,0 +1,1 @@
+"""Traces: from a teacher, from public solutions, and by STaR with the answer known."""

@@ -1,0 +1,121 @@
+"""STaR (Zelikman et al. 2022, arXiv 2203.14465): failures are asked again with the answer known; what verifies is kept.
+
+A kept trace carries the ordinary prompt, as if the answer had not been told: that is what a student learns from. Its
+`meta` names the failed trace (`parent`) and says `hint: true`.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nemoflow.answers.competition import boxed_answer, verify
+from nemoflow.errors import InputError
+from nemoflow.harvest.traces import Asking, Attempt, attempt
+from nemoflow.prompts.teacher import ask, ask_with_hint
+from nemoflow.records import Problem, Trace, Verdict
+
+_TOLD = r"(?:known|given(?!\s+by)|provided|stated|told|supplied)"
+MENTIONS = re.compile(
+    r"\bhints?\b"
+    r"|\b(?:known|given|provided|stated|supplied|expected)\s+(?:correct\s+|final\s+)?answer\b"
+    rf"|\banswer\s+(?:is|was|has\s+been|that\s+was)\s+(?:already\s+)?{_TOLD}\b"
+    r"|\b(?:we|i)\s+already\s+know\s+(?:that\s+)?(?:the\s+)?(?:correct\s+|final\s+)?answer\b"
+    r"|\b(?:we|i)\s+(?:are|were|was|am|have\s+been)\s+(?:told|given)\s+(?:that\s+)?(?:the\s+)?(?:correct\s+|final\s+)?answer\b"
+    r"|\bas\s+if\s+(?:i|we)\s+(?:did|do)\s*(?:n't|\s+not)\s+know\b",
+    re.IGNORECASE,
+)
+"""Words by which reasoning gives away that it was told the answer."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed trace and its problem, to be asked again."""
+
+    problem: Problem
+    gold: str
+    parent: Trace
+
+
+@dataclass
+class Choice:
+    """What is asked again, and what cannot be."""
+
+    failures: list[Failure] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def choose(problems: Iterable[Problem], traces: Iterable[Trace], per: Literal["problem", "trace"]) -> Choice:
+    """Failures in the order of the problems, then of the samples: one a problem that no trace solved, or every failed trace."""
+    by_problem = _by_problem(traces)
+    choice = Choice()
+    for problem in problems:
+        attempts = by_problem.get(problem.id, [])
+        failed = [trace for trace in attempts if not _is_right(trace)]
+        if per == "problem":
+            failed = failed[:1] if len(failed) == len(attempts) else []
+        if failed and problem.gold is None:
+            choice.dropped["no-gold"] += len(failed)
+        elif failed:
+            choice.failures += [Failure(problem, problem.gold or "", trace) for trace in failed]
+    return choice
+
+
+def _by_problem(traces: Iterable[Trace]) -> dict[str, list[Trace]]:
+    groups: dict[str, list[Trace]] = defaultdict(list)
+    for row, trace in enumerate(traces, 1):
+        if trace.verdict is None:
+            raise InputError(f"traces: row {row}: trace {trace.id!r} has no verdict; wire the output of `verify`")
+        groups[trace.problem_id].append(trace)
+    for group in groups.values():
+        group.sort(key=lambda trace: (trace.sample, trace.id))
+    return groups
+
+
+def _is_right(trace: Trace) -> bool:
+    return trace.verdict is not None and trace.verdict.verdict == "right"
+
+
+def plan(failures: Sequence[Failure], attempts: int, asking: Asking, seed: int, system: str) -> list[tuple[Attempt, Failure]]:
+    """Requests with the answer told, each beside the failure it stands for.
+
+    Failures of one problem share its prompt, so their attempts are numbered on: no two requests are the same.
+    """
+    asked: Counter[str] = Counter()
+    planned = []
+    for failure in failures:
+        messages = ask_with_hint(failure.problem.statement, failure.gold, system)
+        for _ in range(attempts):
+            planned.append((attempt(failure.problem, asked[failure.problem.id], messages, asking, seed), failure))
+            asked[failure.problem.id] += 1
+    return planned
+
+
+def settle(trace: Trace, failure: Failure, system: str, revision: Literal["b", "c"]) -> Trace | str:
+    """The trace under the ordinary prompt with its verdict, or the reason why it is dropped."""
+    if trace.error is not None:
+        return "endpoint-error"
+    if trace.finish == "length":
+        return "truncated"
+    answer = boxed_answer(trace.response, revision)
+    if answer is None:
+        return "no-box"
+    if not verify(failure.gold, answer):
+        return "wrong"
+    if mentions_hint(trace.response, failure.problem.statement):
+        return "mentions-hint"
+    return trace.model_copy(
+        update={
+            "messages": ask(failure.problem.statement, system),
+            "answer": answer,
+            "verdict": Verdict(verdict="right", rule="competition", extracted=answer, gold=failure.gold),
+            "meta": {**trace.meta, "parent": failure.parent.id, "hint": True},
+        }
+    )
+
+
+def mentions_hint(response: str, statement: str) -> bool:
+    """Whether a response speaks of a told answer in words that the statement itself does not use."""
+    own = {found.lower() for found in MENTIONS.findall(statement)}
+    return any(found.lower() not in own for found in MENTIONS.findall(response))

@@ -1,0 +1,55 @@
+"""What is known of each family of models, as data: names on disk, and which modules take a LoRA adapter where it is served.
+
+The facts on `nemotron_h` come from its configuration in transformers, from vLLM's model file (`hf_to_vllm_mapper`,
+`packed_modules_mapping`, `get_expert_mapping`) and from the contest's participants, who loaded such adapters.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nemoflow.errors import InputError
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """Names of one `model_type`."""
+
+    model_type: str
+    disk_prefixes: Mapping[str, str]
+    """First part of a tensor's name on disk -> the part that the loaded model uses, where they differ."""
+    trained: tuple[str, ...]
+    """Last parts of the modules that PEFT adapts as plain Linear layers: what `targets = "auto"` comes down to."""
+    served: tuple[str, ...]
+    """Last parts of the modules on which vLLM loads an adapter; wider than `trained` (PEFT refuses mamba's `out_proj`)."""
+
+    def module(self, name: str) -> str:
+        """A module's name as the loaded model has it, from its name on disk or in an adapter."""
+        for disk, loaded in self.disk_prefixes.items():
+            if name.startswith(f"{disk}."):
+                return loaded + name.removeprefix(disk)
+        return name
+
+
+_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+FAMILIES: Mapping[str, ModelFamily] = {
+    family.model_type: family
+    for family in (
+        ModelFamily(
+            model_type="nemotron_h",
+            disk_prefixes={"backbone": "model"},
+            trained=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "up_proj", "down_proj"),
+            served=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "out_proj", "up_proj", "down_proj", "lm_head"),
+        ),
+        ModelFamily("llama", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
+        ModelFamily("qwen2", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
+        ModelFamily("qwen3", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
+    )
+}
+
+
+def family_of(model_type: str) -> ModelFamily:
+    """The family of a `config.json`'s model_type."""
+    if model_type not in FAMILIES:
+        raise InputError(f"model_type {model_type!r} is not known here; known are {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[model_type]

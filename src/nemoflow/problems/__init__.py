@@ -1,0 +1,1 @@
+"""Problems from files: one source a file, all of them in `catalog`."""

@@ -1,0 +1,132 @@
+"""Rows of a file that a user hands in, each knowing where it stands, so that an error names file, row, field and value."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+import xxhash
+
+from nemoflow.errors import InputError
+
+SHOWN = 120
+"""Characters of a wrong value that are shown."""
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its file, its number from 1, its values."""
+
+    path: Path
+    number: int
+    values: Mapping[str, Any]
+
+    def wrong(self, field: str, what: str) -> InputError:
+        """The error for a field of this row: file, row, field, value, what is right."""
+        value = self.values.get(field, _MISSING)
+        found = "missing" if value is _MISSING else shown(value)
+        return InputError(f"{self.path}: row {self.number}: {field}: {found}; {what}")
+
+    def text(self, field: str) -> str:
+        """A field that must be a non-blank string."""
+        value = self.values.get(field)
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(field, "a non-empty string is right")
+        return value
+
+    def word(self, field: str) -> str:
+        """A field that is a non-blank string or a number, as text without blanks around it."""
+        value = self.values.get(field)
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
+            raise self.wrong(field, "a non-empty string or a number is right")
+        return str(value).strip()
+
+    def first_of(self, *fields: str) -> str:
+        """The first of these names that the row has; InputError names them all where it has none."""
+        for field in fields:
+            if self.values.get(field) is not None:
+                return field
+        names = ", ".join(sorted(self.values)) or "(none)"
+        raise InputError(f"{self.path}: row {self.number}: has the fields {names}; one of {', '.join(fields)} is right")
+
+
+def shown(value: Any) -> str:
+    """A wrong value, short enough for a message."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def content_id(prefix: str, statement: str) -> str:
+    """An id for a problem whose set gives none: it follows the statement, not the row number, so it survives reordering."""
+    return f"{prefix}-{xxhash.xxh3_64_hexdigest(statement.encode())}"
+
+
+def json_rows(path: Path) -> Iterator[Row]:
+    """Objects of a JSONL file; blank lines are passed over but counted, so that a row's number is its line."""
+    with _open_text(path) as lines:
+        for number, line in enumerate(_decoded(path, lines), 1):
+            if line.strip():
+                yield Row(path, number, _object(path, number, line))
+
+
+def csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[Row]:
+    """Rows of a CSV file with a header that has the required columns; the header is not counted."""
+    with _open_text(path) as lines:
+        reader = csv.reader(_decoded(path, lines), strict=True)
+        number = 0
+        try:
+            header = next(reader, [])
+            for column in required:
+                if column not in header:
+                    raise InputError(f"{path}: header: has the columns {', '.join(header) or '(none)'}; {', '.join(required)} are needed")
+            for number, fields in enumerate(reader, 1):
+                if fields:
+                    yield _csv_row(path, number, reader.line_num, header, fields)
+        except csv.Error as error:
+            raise InputError(f"{path}: row {number + 1} (line {reader.line_num}): {error}; CSV with quotes closed is right") from None
+
+
+def _csv_row(path: Path, number: int, line: int, header: list[str], fields: list[str]) -> Row:
+    if len(fields) != len(header):
+        found = shown(",".join(fields))
+        raise InputError(
+            f"{path}: row {number} (line {line}): {len(fields)} fields in {found}; {len(header)} are right: {', '.join(header)}"
+        )
+    return Row(path, number, dict(zip(header, fields, strict=True)))
+
+
+def _open_text(path: Path) -> TextIO:
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; a file is right")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _decoded(path: Path, lines: TextIO) -> Iterator[str]:
+    """The lines of a file; bytes that are not text, or not gzip, are an error of the file."""
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):  # noqa: B007
+            yield line
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: after line {number}: byte {error.object[error.start]:#04x} is not UTF-8 text ({error.reason})") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: after line {number}: not a whole gzip file: {error}") from None
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path}: row {number}: not JSON ({error}): {shown(line.strip())}; one object a line is right") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: row {number}: {shown(value)}; a JSON object is right")
+    return value

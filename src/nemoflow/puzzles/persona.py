@@ -1,0 +1,69 @@
+"""Which solver teacher speaks: its error rate and seed, the model id that says both, and its answer to a conversation.
+
+The answer depends on the persona, the messages, the request's seed and the choice's index, and on nothing else: not on the
+order of requests, on `n`, on temperature. A request without a seed is one request like any other, so it too repeats itself.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import orjson
+
+from nemoflow.errors import ConfigError
+from nemoflow.prompts.chat import SUFFIX
+from nemoflow.prompts.teacher import HINT
+from nemoflow.puzzles.catalog import family_of
+from nemoflow.puzzles.family import Family
+from nemoflow.puzzles.mistakes import UNREADABLE, Response, respond
+
+VERSION = 1
+"""Raised whenever the same request would get another answer, solvers and their explanations included."""
+HINTED_SHARE = 0.25
+"""A teacher that is told the answer errs at this share of its error rate."""
+
+HINT_OPEN, HINT_CLOSE = HINT.split("{gold}")
+
+
+def model_id(error_rate: float, seed: int) -> str:
+    """All that decides the teacher's answers, such as `solver-v1-e0.12-s7`: an endpoint's identity is its model's name."""
+    return f"solver-v{VERSION}-e{error_rate:g}-s{seed}"
+
+
+@dataclass(frozen=True)
+class Persona:
+    """A solver teacher with its habits."""
+
+    error_rate: float = 0.0
+    seed: int = 0
+    find: Callable[[str], Family | None] = family_of
+    """Which family reads a statement."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.error_rate <= 1:
+            raise ConfigError(f"error rate: a share from 0 to 1, got {self.error_rate}")
+        if float(f"{self.error_rate:g}") != self.error_rate:
+            raise ConfigError(f"error rate: at most six digits, so that the model's name can hold it, got {self.error_rate!r}")
+
+    @property
+    def model(self) -> str:
+        """The model id that it is served under."""
+        return model_id(self.error_rate, self.seed)
+
+    def reply(self, messages: Sequence[tuple[str, str]], request_seed: int | None, index: int) -> Response:
+        """Choice `index` of the answer to (role, content) messages; only the last user message is read."""
+        question = next((content for role, content in reversed(messages) if role == "user"), "")
+        statement, hinted = read_question(question)
+        family = self.find(statement)
+        if family is None:
+            return UNREADABLE
+        rng = Random(orjson.dumps([self.seed, request_seed, index, messages]))
+        return respond(family, statement, rng, self.error_rate * (HINTED_SHARE if hinted else 1))
+
+
+def read_question(question: str) -> tuple[str, bool]:
+    """(statement without the contest's suffix, whether the STaR hint was there)."""
+    head, found, tail = question.rpartition(HINT_OPEN)
+    hinted = bool(found) and tail.rstrip().endswith(HINT_CLOSE.rstrip())
+    text = head if hinted else question
+    return text.rstrip().removesuffix(SUFFIX).rstrip(), hinted

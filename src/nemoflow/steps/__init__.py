@@ -1,0 +1,38 @@
+"""The steps, one a file, in the order in which a pipeline uses them."""
+
+from nemoflow.flow.step import Step
+from nemoflow.steps.decontaminate import DECONTAMINATE
+from nemoflow.steps.dedup import DEDUP
+from nemoflow.steps.evaluate import EVALUATE
+from nemoflow.steps.filter import FILTER
+from nemoflow.steps.harvest import HARVEST
+from nemoflow.steps.harvest_public import HARVEST_PUBLIC
+from nemoflow.steps.load_problems import LOAD_PROBLEMS
+from nemoflow.steps.make_problems import MAKE_PROBLEMS
+from nemoflow.steps.make_student import MAKE_STUDENT
+from nemoflow.steps.mix import MIX
+from nemoflow.steps.package import PACKAGE
+from nemoflow.steps.rationalize import RATIONALIZE
+from nemoflow.steps.release_teacher import RELEASE_TEACHER
+from nemoflow.steps.train import TRAIN
+from nemoflow.steps.verify import VERIFY
+from nemoflow.steps.wake_teacher import WAKE_TEACHER
+
+STEPS: tuple[Step, ...] = (
+    MAKE_PROBLEMS,
+    LOAD_PROBLEMS,
+    MAKE_STUDENT,
+    WAKE_TEACHER,
+    HARVEST,
+    HARVEST_PUBLIC,
+    VERIFY,
+    RATIONALIZE,
+    FILTER,
+    DEDUP,
+    DECONTAMINATE,
+    MIX,
+    TRAIN,
+    EVALUATE,
+    PACKAGE,
+    RELEASE_TEACHER,
+)

@@ -1,0 +1,58 @@
+"""The step `make-problems`: puzzles of the contest's kinds from generators of our own, with hidden parameters kept apart."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from pydantic import Field, model_validator
+
+from nemoflow.artifacts import Problems
+from nemoflow.config import Config
+from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.puzzles.catalog import FAMILIES
+from nemoflow.puzzles.split import Side, draw
+from nemoflow.records import Problem
+
+
+class MakeProblemsConfig(Config):
+    """How many puzzles of which kind."""
+
+    train: dict[str, int] = Field({"numeral": 1000, "unit": 2000})
+    """Puzzles to learn from: kind to count."""
+    eval: dict[str, int] = Field({"numeral": 200, "unit": 200})
+    """Held-out puzzles: kind to count; none of their hidden parameters occurs in `train`."""
+    seed: int = 0
+    """Decides which puzzles are drawn; a larger count adds to those of a smaller one."""
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> "MakeProblemsConfig":
+        for side, counts in (("train", self.train), ("eval", self.eval)):
+            for kind, count in counts.items():
+                if kind not in FAMILIES:
+                    raise ValueError(f"{side}: unknown kind {kind!r}; known kinds: {', '.join(sorted(FAMILIES))}")
+                if count < 1:
+                    raise ValueError(f"{side}.{kind}: a count is at least 1")
+            if not counts:
+                raise ValueError(f"{side}: no kind named; known kinds: {', '.join(sorted(FAMILIES))}")
+        return self
+
+
+def problems(counts: Mapping[str, int], side: Side, seed: int) -> Iterator[Problem]:
+    """So many puzzles of each kind, kinds in the order of their names."""
+    for kind in sorted(counts):
+        yield from islice(draw(FAMILIES[kind], side, seed), counts[kind])
+
+
+def run(config: MakeProblemsConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Draw both sides."""
+    train = outputs["train"].write(problems(config.train, "train", config.seed))
+    held_out = outputs["eval"].write(problems(config.eval, "eval", config.seed))
+    return Outcome(metrics={"train": train, "eval": held_out})
+
+
+MAKE_PROBLEMS = Step(
+    name="make-problems",
+    version=1,
+    config=MakeProblemsConfig,
+    run=run,
+    outputs={"train": Problems, "eval": Problems},
+)

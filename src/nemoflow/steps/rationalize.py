@@ -1,0 +1,63 @@
+"""The step `rationalize` (STaR): asks failures again with the answer known, and keeps what verifies without speaking of it."""
+
+from collections import Counter
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nemoflow.artifacts import Endpoint, Problems, Traces
+from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.harvest.config import AskConfig
+from nemoflow.records import Trace
+
+
+class RationalizeConfig(AskConfig):
+    """Options of `rationalize`."""
+
+    per: Literal["problem", "trace"] = "problem"
+    """What is asked again: each `problem` that no trace solved, or each `trace` that is not right."""
+    attempts: int = Field(1, ge=1)
+    """Requests for each."""
+    revision: Literal["b", "c"] = "c"
+    """Revision of the contest's metric that verifies."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.refuse_repeats(self.attempts, "attempts")
+        return self
+
+
+def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Choose, ask, settle, write."""
+    from nemoflow.harvest.rationalize import choose, plan, settle
+    from nemoflow.harvest.traces import Asking, Health, harvest
+    from nemoflow.inference.ledger import Ledger, group_name
+    from nemoflow.inference.teachers import read_endpoint
+
+    endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
+    asking = Asking(endpoint, config.sampling(), config.patience(), source="rationalized")
+    problems = [problem for problem in inputs["problems"].rows() if context.shard.holds(problem.id)]
+    choice = choose(problems, (trace for trace in inputs["traces"].rows() if context.shard.holds(trace.problem_id)), config.per)
+    planned = plan(choice.failures, config.attempts, asking, config.seed, config.system)
+    group = group_name("rationalize", asking.model, asking.sampling, config.seed, config.system)
+    ledger = Ledger(context.shared, group, config.commit_rows, config.commit_s)
+    health = Health(config.max_error_share, config.max_errors_in_a_row)
+    context.progress.start("rationalize", len(planned))
+    attempts = [attempt for attempt, _ in planned]
+    result = harvest(attempts, asking, ledger, health, context.stopping, lambda trace: context.progress.advance())
+    settled = [settle(trace, failure, config.system, config.revision) for trace, (_, failure) in zip(result.traces, planned, strict=True)]
+    kept = outputs["traces"].write(trace for trace in settled if isinstance(trace, Trace))
+    dropped = Counter(choice.dropped) + Counter(reason for reason in settled if isinstance(reason, str))
+    return Outcome(metrics={**result.figures, "kept": kept}, rows_in=len(choice.failures), dropped=dict(dropped))
+
+
+RATIONALIZE = Step(
+    name="rationalize",
+    version=1,
+    config=RationalizeConfig,
+    run=run,
+    inputs={"problems": Problems, "traces": Traces, "endpoint": Endpoint},
+    outputs={"traces": Traces},
+    pool="cpu",
+    sharded=True,
+)

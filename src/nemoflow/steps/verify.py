@@ -1,0 +1,102 @@
+"""The step `verify`: every trace gets its verdict against the gold answer, by the contest's metric or by symbolic equality."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from nemoflow.answers.boxed import Revision
+from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
+from nemoflow.artifacts import Problems, Traces
+from nemoflow.config import Config, tuning
+from nemoflow.errors import InputError
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Outcome, Outputs, Shard, Step
+from nemoflow.records import Trace
+from nemoflow.steps.watch import watched
+
+
+class VerifyConfig(Config):
+    """Options of `verify`."""
+
+    metric: Metric = "competition"
+    """`competition` is the contest's metric to the bit; `symbolic` reads LaTeX and compares by mathematics."""
+    revision: Revision = "c"
+    """Revision of the contest's metric."""
+    workers: int = tuning(2, ge=1)
+    """Processes that compare symbols."""
+    timeout_s: float = tuning(5.0, gt=0)
+    """CPU seconds for one symbolic comparison; what takes longer is unclear."""
+    memory_mb: int = tuning(1024, ge=256)
+    """Memory of one comparing process."""
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.verdicts: Counter[str] = Counter(right=0, wrong=0, unclear=0)
+        self.rules: Counter[str] = Counter()
+        self.by_category: dict[str, Counter[str]] = {}
+
+    def add(self, category: str, verdict: str, rule: str) -> None:
+        self.verdicts[verdict] += 1
+        self.rules[rule] += 1
+        self.by_category.setdefault(category, Counter())[verdict] += 1
+
+    def metrics(self) -> dict[str, Number]:
+        """Counts, and shares of right traces over all and by category."""
+        rates = {f"pass_rate.{name}": _share(counts) for name, counts in sorted(self.by_category.items())}
+        rules = {f"rule.{name}": count for name, count in sorted(self.rules.items())}
+        return {**self.verdicts, "pass_rate": _share(self.verdicts), **rates, **rules}
+
+
+def _share(counts: Counter[str]) -> float:
+    return round(counts["right"] / counts.total(), 6) if counts.total() else 0.0
+
+
+def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Look up the gold answers, verify in order, write every trace with its verdict."""
+    golds = _golds(inputs["problems"], context.shard)
+    pending: deque[Trace] = deque()
+    counts = _Counts()
+
+    def attempts() -> Iterator[Attempt]:
+        mine = (trace for trace in inputs["traces"].rows() if context.shard.holds(trace.problem_id))
+        for trace in watched(mine, "verify", context):
+            if trace.problem_id not in golds:
+                raise InputError(f"{inputs['traces'].address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
+            pending.append(trace)
+            yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length")
+
+    def verified() -> Iterator[Trace]:
+        with open_verifier(config.metric, config.revision, config.workers, config.timeout_s, config.memory_mb) as verdicts:
+            for verdict in verdicts(attempts()):
+                trace = pending.popleft()
+                counts.add(trace.category, verdict.verdict, verdict.rule)
+                yield trace.model_copy(update={"verdict": verdict})
+
+    written = outputs["traces"].write(verified())
+    engines = {"math-verify": version("math-verify")} if config.metric == "symbolic" else {}
+    return Outcome(metrics=counts.metrics(), rows_in=written, engines=engines)
+
+
+def _golds(problems: InputArtifact, shard: Shard) -> dict[str, str | None]:
+    golds: dict[str, str | None] = {}
+    for row, problem in enumerate(problems.rows(), 1):
+        if problem.id in golds:
+            raise InputError(f"{problems.address}: row {row}: id {problem.id!r} occurs twice; each problem needs an id of its own")
+        if shard.holds(problem.id):
+            golds[problem.id] = problem.gold
+    return golds
+
+
+def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:
+    return f"problem_id {trace.problem_id!r} is no problem of {problems.address}; wire the problems that were harvested"
+
+
+VERIFY = Step(
+    name="verify",
+    version=1,
+    config=VerifyConfig,
+    run=run,
+    inputs={"problems": Problems, "traces": Traces},
+    outputs={"traces": Traces},
+    sharded=True,
+)

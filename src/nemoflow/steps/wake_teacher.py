@@ -1,0 +1,59 @@
+"""The step `wake-teacher`: makes a teacher ready and says where it answers."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from nemoflow.artifacts import Endpoint
+from nemoflow.config import Config, tuning
+from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.inference.teachers import PORT, Teacher, release, wake
+
+
+class WakeTeacherConfig(Config):
+    """Which teacher, and how to come by it. Only model and revision are the endpoint's identity."""
+
+    model: str
+    """Name that the endpoint lists under /v1/models."""
+    revision: str = ""
+    """Revision of the model, where it has one."""
+    kind: Literal["url", "process"] = tuning("process")
+    """`url`: an endpoint that somebody else runs; `process`: a command on this machine."""
+    url: str = tuning("")
+    """For `url`: the API's base, such as http://host:8000/v1."""
+    command: tuple[str, ...] = tuning(())
+    """For `process`: program and arguments; `{port}` becomes a free port. The program is looked for beside nemoflow first."""
+    deadline_s: float = tuning(600.0, gt=0)
+    """Seconds within which the model must be listed."""
+    lifetime_s: float = tuning(43200.0, gt=0)
+    """For `process`: seconds after which it is ended even if nobody releases it."""
+    api_key_env: str = tuning("")
+    """Name of the environment variable that holds the endpoint's key; the key itself is never written down."""
+
+    @model_validator(mode="after")
+    def _kind_has_its_fields(self) -> "WakeTeacherConfig":
+        if not self.model:
+            raise ValueError("model: name the model that the endpoint lists under /v1/models")
+        if self.kind == "url" and (not self.url or self.command):
+            raise ValueError('kind "url" takes url, such as http://host:8000/v1, and no command')
+        if self.kind == "process" and (self.url or not any(PORT in word for word in self.command[1:])):
+            raise ValueError('kind "process" takes command with an argument that holds {port}, and no url')
+        return self
+
+
+def run(config: WakeTeacherConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Wake it, and end it again where its address cannot be written down."""
+    context.progress.start(f"waking {config.model}")
+    woken = wake(Teacher(**config.model_dump()), context.scratch.path(), context.holder_pid, context.progress.note, context.stopping)
+    try:
+        context.scratch.save()
+        outputs["endpoint"].write_json("endpoint.json", woken.endpoint.model_dump())
+    except BaseException:
+        release(woken.endpoint)
+        raise
+    return Outcome(metrics={"ready_s": round(woken.seconds, 3), "adopted": int(woken.adopted)})
+
+
+WAKE_TEACHER = Step(
+    name="wake-teacher", version=1, config=WakeTeacherConfig, run=run, outputs={"endpoint": Endpoint}, pool="cpu", effect=True
+)

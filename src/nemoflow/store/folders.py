@@ -1,0 +1,62 @@
+"""Whole folders in and out of a store: weights, reports, anything that is files rather than rows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from nemoflow.errors import InputError
+from nemoflow.store.disk import digest_file, explained
+from nemoflow.store.keys import check_key
+from nemoflow.store.protocol import FileInfo, Store
+
+
+def publish_folder(store: Store, prefix: str, path: Path) -> list[FileInfo]:
+    """Publish every file of a local folder, by name; digests are of the bytes alone, not of times or owners."""
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return [_publish_file(store, prefix, path / name, name) for name in names]
+
+
+def _publish_file(store: Store, prefix: str, file: Path, name: str) -> FileInfo:
+    with explained(str(file)):
+        digest, size = digest_file(file), file.stat().st_size
+    store.put_file(f"{prefix}/{name}", file)
+    return FileInfo(path=name, size=size, digest=digest)
+
+
+def fetch_folder(store: Store, prefix: str, files: Iterable[FileInfo], cache: Path) -> Path:
+    """The files as a local folder: the real one of a folder store, where their sizes are checked, else `cache`.
+
+    What an earlier call left whole in `cache` is not fetched again.
+    """
+    local = store.local_path(prefix)
+    for file in files:
+        if local is not None:
+            _check_size(store, f"{check_key(prefix)}/{file.path}", file)
+        elif not _is_whole(cache / check_key(file.path), file):
+            _fetch(store, f"{prefix}/{file.path}", file, cache / file.path)
+    if local is None:
+        cache.mkdir(parents=True, exist_ok=True)
+    return local or cache
+
+
+def _check_size(store: Store, key: str, file: FileInfo) -> None:
+    found = store.size(key)
+    if found is None:
+        raise InputError(f"{store.address(key)}: no such file, though it was published; make the artifact again")
+    if found != file.size:
+        raise InputError(f"{store.address(key)}: {found} bytes, expected {file.size}: it was changed after it was published; make it again")
+
+
+def _is_whole(path: Path, file: FileInfo) -> bool:
+    return path.is_file() and path.stat().st_size == file.size and digest_file(path) == file.digest
+
+
+def _fetch(store: Store, key: str, file: FileInfo, path: Path) -> None:
+    store.get_file(key, path)
+    found = digest_file(path)
+    if found != file.digest:
+        path.unlink()
+        raise InputError(
+            f"{store.address(key)}: digest {found}, expected {file.digest}: it was changed after it was published; make it again"
+        )

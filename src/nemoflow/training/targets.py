@@ -1,0 +1,112 @@
+"""Which modules LoRA adapts: resolved against the loaded model, checked and reported before a step is trained.
+
+NemotronH has no `gate_proj`; PEFT refuses `out_proj` and `conv1d` on models with mamba layers, because the fused kernel reads
+their weights directly and would bypass the adapter; its routed experts are stacked parameters, not Linear modules, and stay as they are.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from nemoflow.errors import ConfigError
+
+AUTO: Literal["auto"] = "auto"
+REFUSED_BY_PEFT = frozenset({"out_proj", "conv1d"})
+"""On every model type with mamba layers that PEFT knows (its `_check_lora_target_modules_mamba`)."""
+WITH_MAMBA = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """What LoRA adapts and how the model is held; written beside the adapter as `trainable.json`."""
+
+    model_type: str
+    targets: list[str]
+    modules: dict[str, int]
+    """Matched modules by name."""
+    skipped: dict[str, int]
+    """Linear modules by name that stay as they are."""
+    parameters: int
+    trainable: int
+    quantised: int
+    """Parameters of the base held in 4 bits."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For a reader, before training starts."""
+        matched = ", ".join(f"{name} x{count}" for name, count in sorted(self.modules.items()))
+        skipped = ", ".join(f"{name} x{count}" for name, count in sorted(self.skipped.items())) or "none"
+        return [
+            f"LoRA on {sum(self.modules.values())} modules of {self.model_type}: {matched}; left as they are: {skipped}",
+            f"{self.parameters:,} parameters, {self.trainable:,} trainable, {self.quantised:,} in 4 bits",
+        ]
+
+
+def linear_names(model: Any) -> Counter[str]:
+    """Names of the model's Linear modules (last part of their path) and how many there are of each, without the output head."""
+    import torch
+
+    head = model.get_output_embeddings()
+    return Counter(
+        path.rpartition(".")[2] for path, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not head
+    )
+
+
+def resolve_targets(model: Any, wanted: Literal["auto"] | Sequence[str]) -> list[str]:
+    """Sorted names to adapt: all that PEFT takes for `auto`; a name that matches nothing or is refused is a ConfigError.
+
+    Example: `resolve_targets(model, "auto")` gives in_proj, k_proj, o_proj, q_proj, v_proj and where present up_proj, down_proj.
+    """
+    there = linear_names(model)
+    kind = model.config.model_type
+    refused = REFUSED_BY_PEFT if kind in WITH_MAMBA else frozenset()
+    accepted = sorted(set(there) - refused)
+    if wanted == AUTO:
+        if not accepted:
+            raise ConfigError(f"train.targets: 'auto' found no Linear module in the model ({kind})")
+        return accepted
+    names = sorted(set(wanted))
+    unknown = [name for name in names if name not in accepted]
+    if unknown or not names:
+        why = "refused by PEFT on mamba layers" if set(unknown) & refused else "no such Linear module"
+        raise ConfigError(f"train.targets: {unknown} match nothing in {kind} ({why}); there are: {', '.join(accepted)}; or 'auto'")
+    return names
+
+
+def report_targets(model: Any, targets: Sequence[str]) -> TargetReport:
+    """Counts on a model that LoRA was put on."""
+    adapted = Counter(path.removesuffix(".base_layer").rpartition(".")[2] for path in _adapted(model))
+    everything = linear_names(model.get_base_model())
+    skipped = {name: count for name, count in everything.items() if name not in targets and not _is_lora(name)}
+    return TargetReport(
+        model_type=model.config.model_type,
+        targets=list(targets),
+        modules=dict(sorted(adapted.items())),
+        skipped=dict(sorted(skipped.items())),
+        parameters=sum(_count(weight) for name, weight in model.named_parameters() if "lora_" not in name),
+        trainable=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+        quantised=sum(_count(weight) for weight in model.parameters() if _is_quantised(weight)),
+    )
+
+
+def _adapted(model: Any) -> list[str]:
+    from peft.tuners.lora import LoraLayer
+
+    return [path for path, module in model.named_modules() if isinstance(module, LoraLayer)]
+
+
+def _is_lora(name: str) -> bool:
+    return name in ("base_layer", "default")
+
+
+def _is_quantised(weight: Any) -> bool:
+    return type(weight).__name__ == "Params4bit"
+
+
+def _count(weight: Any) -> int:
+    """Weights that a parameter stands for; a 4-bit one packs two into a byte."""
+    return int(weight.quant_state.shape.numel()) if _is_quantised(weight) else int(weight.numel())

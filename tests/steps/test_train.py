@@ -1,0 +1,110 @@
+import os
+import signal
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+from nemoflow.errors import ConfigError, InputError, Stopped
+from nemoflow.records import Example
+from tests.steps.alone import write_lines
+from tests.training.tiny import QUICK, train_step, untaught, wait_for
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return untaught(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, base):
+    """An undisturbed run: (root, manifest)."""
+    root = tmp_path_factory.mktemp("whole")
+    return root, train_step(root, base).run(**QUICK)
+
+
+def digests(manifest):
+    return {file.path: file.digest for file in manifest.outputs["adapter"].files}
+
+
+def read(whole, name):
+    root, manifest = whole
+    return (root / "root" / manifest.outputs["adapter"].address / name).read_bytes()
+
+
+def test_an_adapter_is_weights_config_log_and_report(whole):
+    _, manifest = whole
+    assert set(digests(manifest)) == {"adapter_config.json", "adapter_model.safetensors", "log.jsonl", "trainable.json"}
+    assert manifest.metrics["rows"] == 16
+    assert manifest.metrics["steps"] == 16
+
+
+def test_the_config_names_sorted_targets_and_the_base_by_name(whole):
+    config = orjson.loads(read(whole, "adapter_config.json"))
+    assert config["target_modules"] == sorted(config["target_modules"]) == ["down_proj", "in_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert (config["r"], config["lora_alpha"], config["base_model_name_or_path"]) == (4, 8, "test/tiny")
+
+
+def test_the_log_has_a_row_a_step_and_no_time(whole):
+    rows = [orjson.loads(line) for line in read(whole, "log.jsonl").splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 17))
+    assert all(set(row) == {"step", "loss", "learning_rate", "grad_norm"} for row in rows)
+    assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+def test_a_run_that_is_killed_and_resumed_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, base, whole):
+    command = [sys.executable, "-m", "tests.training.tiny", "train", str(tmp_path), str(base)]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    wait_for(tmp_path, "checkpoint-8")
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    torn = next(tmp_path.rglob("complete")).parent / "partial" / "checkpoint-99"
+    torn.mkdir(parents=True)
+    (torn / "adapter_model.safetensors").write_bytes(b"half")
+    notes = []
+    step = train_step(tmp_path, base)
+    resumed = step.run(**QUICK)
+    assert digests(resumed) == digests(whole[1])
+    del notes
+
+
+def test_a_stop_keeps_a_checkpoint_and_the_next_run_ends_with_the_same_bytes(tmp_path, base, whole):
+    asked = iter([False] * 5 + [True] * 100)
+    with pytest.raises(Stopped, match=r"step 6 of 16"):
+        train_step(tmp_path, base, stopping=lambda: next(asked)).run(**QUICK)
+    assert next(tmp_path.rglob("checkpoint-6")).parent.name == "complete"
+    assert digests(train_step(tmp_path, base).run(**QUICK)) == digests(whole[1])
+
+
+def test_a_row_over_the_length_is_dropped_whole_and_counted(tmp_path, base):
+    manifest = train_step(tmp_path, base).run(**{**QUICK, "epochs": 1, "max_length": 120})
+    assert manifest.dropped == {"too-long": 8}
+    assert manifest.metrics["longest"] <= 120
+
+
+def test_a_corpus_of_which_nothing_is_left_is_bad_input(tmp_path, base):
+    with pytest.raises(InputError, match="all 16 rows are over train.max_length"):
+        train_step(tmp_path, base).run(**{**QUICK, "max_length": 20})
+    step = train_step(tmp_path / "empty", base)
+    step.inputs["corpus"] = write_lines(tmp_path / "none.jsonl", list[Example]())
+    with pytest.raises(InputError, match="no rows"):
+        step.run(**QUICK)
+
+
+def test_targets_that_match_nothing_stop_the_run_and_name_what_there_is(tmp_path, base):
+    with pytest.raises(ConfigError, match=r"gate_proj.*there are: down_proj, in_proj, k_proj"):
+        train_step(tmp_path, base).run(**{**QUICK, "targets": ("q_proj", "gate_proj")})
+
+
+def test_a_loss_that_is_no_number_says_what_to_look_at(tmp_path, base):
+    with pytest.raises(ConfigError, match=r"no number to learn from.*learning_rate"):
+        train_step(tmp_path, base).run(**{**QUICK, "learning_rate": 1e30, "max_grad_norm": 1e30})
+
+
+def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
+    manifest = train_step(tmp_path, base).run(**{**QUICK, "epochs": 1, "quantization": "nf4"})
+    assert manifest.metrics["quantised"] > 0
+    assert manifest.metrics["loss"] > 0

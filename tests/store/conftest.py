@@ -1,0 +1,131 @@
+"""Both stores, empty, for every test of the contract; S3 is a real MinIO server on the loopback."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from minio import Minio
+
+from nemoflow.store import Store, open_store
+from nemoflow.store.s3 import S3Store
+from nemoflow.store.s3_server import Server
+
+READY_S = 30.0
+BUCKET = "nemoflow-tests"
+
+
+def find_minio() -> str | None:
+    """The server's program: `NEMOFLOW_MINIO`, else on PATH, else where a built cluster keeps its programs."""
+    cache = Path(os.environ.get("CLUSTER_CACHE", Path.home() / ".cache" / "cluster"))
+    return os.environ.get("NEMOFLOW_MINIO") or shutil.which("minio") or shutil.which(cache / "bin" / "minio")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class MinioServer:
+    """A server with a folder, a port and keys of its own; after `stop`, `start` goes on with the same data and address."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.program, self.folder, self.port = program, folder, free_port()
+        self.user, self.password = f"user-{secrets.token_hex(4)}", secrets.token_hex(16)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client needs to know."""
+        keys = {"AWS_ACCESS_KEY_ID": self.user, "AWS_SECRET_ACCESS_KEY": self.password}
+        return {"S3_ENDPOINT": f"http://127.0.0.1:{self.port}", "AWS_REGION": "us-east-1", **keys}
+
+    @property
+    def server(self) -> Server:
+        return Server.from_environment(self.environment)
+
+    def admin(self) -> Minio:
+        return Minio(f"127.0.0.1:{self.port}", access_key=self.user, secret_key=self.password, secure=False)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        keys = {"MINIO_ROOT_USER": self.user, "MINIO_ROOT_PASSWORD": self.password}
+        settings = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "MINIO_UPDATE": "off", "MINIO_BROWSER": "off", "GOMAXPROCS": "1"}
+        command = [self.program, "server", str(self.folder / "data"), "--address", f"127.0.0.1:{self.port}", "--quiet"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**settings, **keys})
+        deadline = time.monotonic() + READY_S
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"MinIO did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/minio/health/ready", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def minio_program() -> str:
+    program = find_minio()
+    if program is None:
+        pytest.skip("S3 IS NOT TESTED: no MinIO server found; name one by NEMOFLOW_MINIO or put `minio` on PATH")
+    return program
+
+
+@pytest.fixture(scope="session")
+def minio(minio_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    server = MinioServer(minio_program, tmp_path_factory.mktemp("minio"))
+    try:
+        server.start()
+        server.admin().make_bucket(BUCKET)
+        yield server
+    finally:
+        server.stop()
+
+
+Opener = Callable[[], Store]
+
+
+@pytest.fixture(params=["folder", "s3"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the same empty store again and again."""
+    if request.param == "folder":
+        return lambda: open_store(str(tmp_path / "store"))
+    server = request.getfixturevalue("minio").server
+    prefix = f"tests/{uuid.uuid4().hex}"
+    return lambda: S3Store(server, BUCKET, prefix)
+
+
+@pytest.fixture
+def store(opener: Opener) -> Store:
+    return opener()
+
+
+@pytest.fixture
+def store_environment(store: Store, request: pytest.FixtureRequest) -> dict[str, str]:
+    """What another process needs to open the same store by its root."""
+    return {**os.environ, **(request.getfixturevalue("minio").environment if store.root.startswith("s3://") else {})}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
