@@ -1,4 +1,5 @@
 import asyncio
+import io
 import json
 import signal
 import socket
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemoflow.inference.client import ChatClient
-from nemoflow.inference.request import Address, Patience, Sampling
+from nemoflow.inference.request import Patience, Sampling
+from nemoflow.inference.teachers import Endpoint
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.teacher import ask
 from nemoflow.puzzles.catalog import FAMILIES
@@ -47,7 +49,7 @@ def post(sent, path=CHAT, method="POST"):
 
     async def scenario(client):
         data = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
-        async with client.request(method, path, data=data) as response:
+        async with client.request(method, path, data=io.BytesIO(data)) as response:
             return response.status, await response.json(), dict(response.headers)
 
     return talk(scenario)
@@ -85,7 +87,8 @@ def test_an_answer_has_the_form_of_openai():
     status, answer, _ = post(body())
     assert (status, answer["object"], answer["model"]) == (200, "chat.completion", PERSONA.model)
     (choice,) = answer["choices"]
-    assert (choice["index"], choice["message"]["role"], choice["finish_reason"]) == (0, "assistant", "stop")
+    assert (choice["index"], choice["message"]["role"]) == (0, "assistant")
+    assert choice["finish_reason"] in ("stop", "length")
     assert answer["usage"]["completion_tokens"] == count_tokens(choice["message"]["content"])
     assert answer["usage"]["total_tokens"] == answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"]
     assert answer["usage"]["prompt_tokens"] == count_tokens(user_message(PROBLEM.statement))
@@ -117,8 +120,8 @@ def test_answers_do_not_depend_on_order_or_concurrency():
 
 def test_the_projects_own_client_understands_it():
     async def scenario(client):
-        address = Address(str(client.make_url("/v1")), PERSONA.model)
-        async with ChatClient(address, Patience(retries=0)) as chat:
+        endpoint = Endpoint(url=str(client.make_url("/v1")), model=PERSONA.model)
+        async with ChatClient(endpoint, Patience(retries=0)) as chat:
             return await chat.complete(ask(PROBLEM.statement), Sampling(), seed=3, n=4)
 
     got = [(one.text, one.finish) for one in talk(scenario)]

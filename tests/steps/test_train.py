@@ -5,11 +5,11 @@ import sys
 
 import orjson
 import pytest
+from tests.steps.alone import write_lines
+from tests.training.tiny import QUICK, train_step, untaught, wait_for
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Example
-from tests.steps.alone import write_lines
-from tests.training.tiny import QUICK, train_step, untaught, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -44,7 +44,11 @@ def test_an_adapter_is_weights_config_log_and_report(whole):
 
 def test_the_config_names_sorted_targets_and_the_base_by_name(whole):
     config = orjson.loads(read(whole, "adapter_config.json"))
-    assert config["target_modules"] == sorted(config["target_modules"]) == ["down_proj", "in_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert (
+        config["target_modules"]
+        == sorted(config["target_modules"])
+        == ["down_proj", "in_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    )
     assert (config["r"], config["lora_alpha"], config["base_model_name_or_path"]) == (4, 8, "test/tiny")
 
 
@@ -64,11 +68,7 @@ def test_a_run_that_is_killed_and_resumed_ends_with_the_bytes_of_an_undisturbed_
     torn = next(tmp_path.rglob("complete")).parent / "partial" / "checkpoint-99"
     torn.mkdir(parents=True)
     (torn / "adapter_model.safetensors").write_bytes(b"half")
-    notes = []
-    step = train_step(tmp_path, base)
-    resumed = step.run(**QUICK)
-    assert digests(resumed) == digests(whole[1])
-    del notes
+    assert digests(train_step(tmp_path, base).run(**QUICK)) == digests(whole[1])
 
 
 def test_a_stop_keeps_a_checkpoint_and_the_next_run_ends_with_the_same_bytes(tmp_path, base, whole):
@@ -86,7 +86,7 @@ def test_a_row_over_the_length_is_dropped_whole_and_counted(tmp_path, base):
 
 
 def test_a_corpus_of_which_nothing_is_left_is_bad_input(tmp_path, base):
-    with pytest.raises(InputError, match="all 16 rows are over train.max_length"):
+    with pytest.raises(InputError, match=r"all 16 rows are over train.max_length"):
         train_step(tmp_path, base).run(**{**QUICK, "max_length": 20})
     step = train_step(tmp_path / "empty", base)
     step.inputs["corpus"] = write_lines(tmp_path / "none.jsonl", list[Example]())

@@ -6,14 +6,14 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from minio import Minio
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
 
 from nemoflow.store import Store, open_store
 from nemoflow.store.s3 import S3Store
@@ -54,7 +54,8 @@ class MinioServer:
         return Server.from_environment(self.environment)
 
     def admin(self) -> Minio:
-        return Minio(f"127.0.0.1:{self.port}", access_key=self.user, secret_key=self.password, secure=False)
+        """A client that asks once."""
+        return self.server.creating_client()
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -71,10 +72,10 @@ class MinioServer:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/minio/health/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            self.admin().bucket_exists(BUCKET)
+        except (MinioException, HTTPError):
             return False
+        return True
 
     def stop(self) -> None:
         if self.process is not None:

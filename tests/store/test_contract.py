@@ -1,10 +1,10 @@
 """What every store promises, held by a folder and a bucket alike."""
 
-import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,11 +104,8 @@ def test_a_listing_is_sorted_by_key_and_keeps_to_whole_segments(store: Store) ->
     assert list(store.list("a/none")) == list(store.list("b/none")) == []
 
 
-def test_a_listing_goes_beyond_a_page(opener: object, store: Store, request: pytest.FixtureRequest) -> None:
-    if request.node.callspec.params["opener"] == "folder":
-        count = 1100
-    else:  # one page of S3 is 1000 keys
-        count = 1001
+def test_a_listing_goes_beyond_a_page(store: Store) -> None:
+    count = 1001  # a page of S3 is 1000 keys
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda index: store.create(f"many/{index:05d}", b""), range(count)))
     assert [entry.key for entry in store.list("many")] == [f"many/{index:05d}" for index in range(count)]
@@ -141,6 +138,7 @@ def test_a_stream_is_published_when_its_block_ends(store: Store) -> None:
     with store.open_write("stream") as file:
         file.write(b"one ")
         file.write(b"two")
+        file.flush()
         assert list(store.list("")) == []
     with store.open_read("stream") as file:
         assert (file.read(4), file.read(), file.read()) == (b"one ", b"two", b"")
@@ -149,8 +147,7 @@ def test_a_stream_is_published_when_its_block_ends(store: Store) -> None:
 def test_a_stream_that_raises_leaves_what_was_there(store: Store) -> None:
     store.write_bytes("stream", b"old")
     with pytest.raises(ZeroDivisionError), store.open_write("stream") as file:
-        file.write(b"new")
-        raise ZeroDivisionError
+        file.write(b"%d" % (file.write(b"new") // 0))
     assert store.read_bytes("stream") == b"old"
     assert [entry.key for entry in store.list("")] == ["stream"]
 
@@ -175,9 +172,9 @@ def test_a_local_path_is_the_object_itself_or_none(store: Store) -> None:
     assert path is None if store.root.startswith("s3://") else path is not None and path.read_bytes() == b"x"
 
 
-def test_another_opening_sees_the_same(opener: object, store: Store) -> None:
+def test_another_opening_sees_the_same(opener: Callable[[], Store], store: Store) -> None:
     store.write_bytes("a", b"x")
-    assert opener().read_bytes("a") == b"x"  # type: ignore[operator]
+    assert opener().read_bytes("a") == b"x"
 
 
 @PER_STORE
@@ -217,7 +214,7 @@ SIZES = {"small": 8000, "big": 10 * 8 * 2**17, "once": 8000}
 
 def test_a_killed_writer_never_leaves_a_torn_object(store: Store, store_environment: dict[str, str]) -> None:
     moments = random.Random(7)
-    for kill in range(6):
+    for kill in range(4):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, store.root, str(kill * 1000)], env=store_environment, stdout=subprocess.PIPE
         )
@@ -237,10 +234,3 @@ def assert_whole(store: Store, names: list[str]) -> None:
         data = store.read_bytes(name)
         assert len(data) == SIZES[name.partition("/")[0]]
         assert data == data[:8] * (len(data) // 8)
-
-
-def test_nothing_but_objects_is_ever_listed(store: Store) -> None:
-    with store.open_write("a/open") as file:
-        file.write(b"x" * 2**21)
-        assert [entry.key for entry in store.list("")] == []
-    assert os.path.basename(next(iter(store.list(""))).key) == "open"

@@ -5,6 +5,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
+from tests.steps.alone import Alone, write_lines
+
 from nemoflow.prompts.chat import render_response, user_message
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import draw
@@ -12,7 +14,6 @@ from nemoflow.records import Example, Problem
 from nemoflow.steps.make_student import MAKE_STUDENT
 from nemoflow.steps.train import TRAIN
 from nemoflow.training.student import Recipe, Surroundings, make_student
-from tests.steps.alone import Alone, write_lines
 
 STUDENT = {"hidden": 32, "steps": 12, "batch": 4, "checkpoint_every": 4, "warmup": 2}
 QUICK = {

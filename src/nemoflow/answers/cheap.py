@@ -15,7 +15,8 @@ _FRACTION = re.compile(r"\\[dt]frac(?![A-Za-z])")
 _LOOSE_BLANK = re.compile(r"\s+(?![A-Za-z0-9])|(?<![A-Za-z0-9])\s+")
 _TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm)\s*\{([^{}]*)\}")
 _INTEGER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.0*)?")
-_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s.,'-]+[^\W\d_]+)*\.?")
+_WORDS = re.compile(r"[^\W\d_]+(?:[\s.,'-]+[^\W\d_]+)*\.?")
+_NO_PRODUCT = re.compile(r"[A-Z][a-z]{2}|[^\W\d_]{4}")
 _MATHEMATICS = frozenset(
     ("pi", "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "sqrt", "inf", "infty", "infinity", "oo", "or", "and")
 )
@@ -23,7 +24,7 @@ _MATHEMATICS = frozenset(
 
 def normalised(answer: str) -> str:
     r"""An answer without what LaTeX writes for looks: `$`, `\left`, `\,`, `\dfrac` for `\frac`, blanks beside signs, a final full stop."""
-    text = _FRACTION.sub(r"\\frac", _SPACING.sub("", answer.replace("\\$", "$").replace("\u2212", "-")))
+    text = _FRACTION.sub(r"\\frac", _SPACING.sub("", answer.replace("\\$", "$").replace("{,}", ",").replace("\u2212", "-")))
     return _LOOSE_BLANK.sub("", text).strip().removesuffix(".")
 
 
@@ -52,7 +53,9 @@ def _whole(answer: str) -> str | None:
 
 
 def _words(answer: str) -> str | None:
-    text = _TEXT.sub(r"\1", answer).strip()
-    if not _WORDS.fullmatch(text) or _MATHEMATICS & set(text.lower().split()):
+    """Words in lower case; None for what may be a product, such as `xy`, unless LaTeX marks it as text."""
+    text, marked = _TEXT.subn(r"\1", answer)
+    text = text.strip()
+    if not _WORDS.fullmatch(text) or not (marked or _NO_PRODUCT.search(text)) or _MATHEMATICS & set(text.lower().split()):
         return None
     return " ".join(re.split(r"[\s.,'-]+", text.rstrip(".").casefold()))

@@ -8,6 +8,7 @@ A pair goes through the cheap steps first (`cheap.settle`), so that most never r
 by time or memory is `unclear` with the reason, and the next pair gets a fresh worker. Findings come in the order of the pairs.
 """
 
+import json
 import os
 import selectors
 import signal
@@ -22,8 +23,6 @@ from itertools import islice
 from types import TracebackType
 from typing import Literal, Self
 
-import orjson
-
 from nemoflow.answers.boxed import balanced
 from nemoflow.answers.cheap import settle
 from nemoflow.answers.competition import NOT_FOUND, extract
@@ -36,8 +35,8 @@ READ_AHEAD = 16
 PATIENCE = 20
 """Wall time after which a worker is taken for stuck, in multiples of its CPU time: it only matters where it does not run at all."""
 
-GRACE_S = 0.2
-"""A worker's output may end a moment before the process does; killing it at once would hide why it ended."""
+GRACE_S = 10
+"""For a worker to end by itself once its input or output has ended; killing it at once would hide why it ended."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +160,14 @@ class _Worker:
         self._input, self.output = self._process.stdin, self._process.stdout
         self.pair: _Pair | None = None
         self.deadline = 0.0
-        self._is_ready = False
+        self._is_ready = self._is_at_end = False
         self._buffer = b""
 
     def take(self, pair: _Pair) -> None:
         """Send it a pair; a worker that has just died is noticed when it is read."""
         self.pair = pair
         self.deadline = time.monotonic() + PATIENCE * self._timeout_s + 60
-        line = orjson.dumps({"gold": pair.gold, "predicted": pair.predicted}, option=orjson.OPT_APPEND_NEWLINE)
+        line = json.dumps({"gold": pair.gold, "predicted": pair.predicted}).encode() + b"\n"
         with suppress(BrokenPipeError):
             while line:
                 line = line[self._input.write(line) or 0 :]
@@ -181,29 +180,28 @@ class _Worker:
             if not self._is_ready:
                 self._is_ready = True
                 continue
-            answer = orjson.loads(line)
+            answer = json.loads(line)
             assert self.pair is not None
             self.pair.finding = Finding("right" if answer["right"] else "wrong", "symbolic", answer["reason"])
             self.pair = None
+        self._is_at_end = not chunk
         return bool(chunk)
 
     def end(self) -> int:
         """Kill it where it still runs, collect it and return its exit status."""
-        if self.pair is not None:
-            self._wait(GRACE_S)
+        if self.pair is not None and not self._is_at_end:
             self._process.kill()
         self._input.close()
         self.output.close()
-        self._wait(10 * GRACE_S)
+        with suppress(subprocess.TimeoutExpired):
+            return self._checked(self._process.wait(GRACE_S))
         self._process.kill()
-        status = self._process.wait()
+        return self._checked(self._process.wait())
+
+    def _checked(self, status: int) -> int:
         if not self._is_ready and status > 0:
             raise NemoflowError(f"the process for symbolic comparison did not start (exit status {status}); its message is above")
         return status
-
-    def _wait(self, seconds: float) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
 
 
 def _obituary(status: int, deaths: int, timeout_s: float, memory_mb: int) -> Finding | None:

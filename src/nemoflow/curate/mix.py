@@ -74,19 +74,21 @@ class Mixture:
     """Trace id and copy of each example, as they stand in the corpus."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Rows left out, by reason."""
+    categories: set[str] = field(default_factory=set)
+    """Categories of the traces, those left out among them."""
     rows_in: int = 0
 
-    def examples(self, read: Callable[[], Iterable[Trace]], card: Card) -> Iterator[Example]:
+    def examples(self, read: Callable[[], Iterable[Trace]], card: Card, window: int = WINDOW) -> Iterator[Example]:
         """The corpus in its order, counted on the card; `read` gives the planned traces again, in any order."""
-        for start in range(0, len(self.order), WINDOW):
-            wanted = {key: place for place, key in enumerate(self.order[start : start + WINDOW])}
-            window: list[tuple[int, Example, Trace]] = []
+        for start in range(0, len(self.order), window):
+            wanted = {key: place for place, key in enumerate(self.order[start : start + window])}
+            found: list[tuple[int, Example, Trace]] = []
             for trace in read():
                 for copy in range(self.recipe.copies(trace)):
                     if (place := wanted.get((trace.id, copy))) is not None:
-                        window.append((place, self._example(trace, copy), trace))
-            window.sort(key=lambda row: row[0])
-            for _, example, trace in window:
+                        found.append((place, self._example(trace, copy), trace))
+            found.sort(key=lambda row: row[0])
+            for _, example, trace in found:
                 card.add(example, trace)
                 yield example
 
@@ -111,6 +113,7 @@ def plan(traces: Iterable[Trace], recipe: Recipe, statements: Mapping[str, str])
     places: list[tuple[float, str, int, str]] = []
     for trace in traces:
         mixture.rows_in += 1
+        mixture.categories.add(trace.category)
         if trace.id in seen:
             raise InputError(f"row {mixture.rows_in}: trace id {trace.id!r} occurs twice; `dedup` leaves one of each")
         seen.add(trace.id)

@@ -141,6 +141,8 @@ def _start_or_adopt(teacher: Teacher, folder: Path, holder_pid: int | None, note
 
 
 def _start(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[[str], None]) -> Endpoint:
+    if guard.started_at(os.getpid()) is None:
+        raise ConfigError('kind "process" needs Linux, whose /proc tells processes apart; start the teacher yourself and use kind "url"')
     port = _free_port()
     command = [_program(teacher.command), *(word.replace(PORT, str(port)) for word in teacher.command[1:])]
     (folder / guard.STATE).unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def _files(folder: Path) -> list[Path]:
             names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise InputError(f"{index}: not a safetensors index with a weight_map: {error!r}") from None
-        outside = [name for name in names if Path(name).name != name]
+        outside = [name for name in names if not isinstance(name, str) or Path(name).name != name]
         if outside:
             raise InputError(f"{index}: names {outside[0]!r}, which is not a file beside it")
         return [folder / name for name in names]
@@ -128,20 +128,18 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorHeader:
     try:
         dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        whole = all(type(number) is int and number >= 0 for number in (*shape, start, end))
+        is_whole = isinstance(dtype, str) and all(type(number) is int and number >= 0 for number in (*shape, start, end))
     except (TypeError, KeyError, ValueError):
-        raise InputError(f"{path}: tensor {name!r} is described by {entry!r}; dtype, shape and data_offsets were expected") from None
-    if not whole:
         raise InputError(
-            f"{path}: tensor {name!r}: shape and data_offsets are whole numbers from 0 on, got {list(shape)} and {[start, end]}"
-        )
+            f"{path}: tensor {name!r} is described by {str(entry)[:80]}; dtype, shape and data_offsets were expected"
+        ) from None
+    if not is_whole:
+        raise InputError(f"{path}: tensor {name!r}: dtype is a name, shape and data_offsets whole numbers from 0 on, got {str(entry)[:80]}")
     if dtype not in ITEM_BITS:
         raise InputError(f"{path}: tensor {name!r} has dtype {dtype!r}; known are {', '.join(sorted(ITEM_BITS))}")
     expected = math.prod(shape) * ITEM_BITS[dtype] // 8
     if end - start != expected:
-        raise InputError(
-            f"{path}: tensor {name!r}: {dtype} of shape {list(shape)} takes {expected} bytes, its data_offsets hold {end - start}"
-        )
+        raise InputError(f"{path}: tensor {name!r}: {dtype} {list(shape)} takes {expected} bytes, its data_offsets hold {end - start}")
     return TensorHeader(name, dtype, shape, path, data + start, data + end)
 
 

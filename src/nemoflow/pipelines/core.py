@@ -14,6 +14,7 @@ from nemoflow.steps import (
     PACKAGE,
     RATIONALIZE,
     RELEASE_TEACHER,
+    REPORT,
     TRAIN,
     VERIFY,
 )
@@ -39,15 +40,38 @@ def curate(workflow: Workflow, problems: From, held_out: From, extra: Mapping[st
     ]
 
 
-def teach(workflow: Workflow, held_out: From, model: Source) -> list[Node]:
-    """Score the base, train the adapter, score it, package it, report on all of it."""
+def teach(workflow: Workflow, held_out: From, model: Source, extra: Mapping[str, Source]) -> list[Node]:
+    """Score the base, train the adapter, score it, package it, report on all of it and on the `extra` traces."""
     adapter = From("train", "adapter")
     return [
         workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model}),
+        workflow.node("report", REPORT, _evidence(held_out, model, extra)),
     ]
+
+
+def _evidence(held_out: From, model: Source, extra: Mapping[str, Source]) -> dict[str, Source]:
+    """What the report reads; most of it for the manifests alone."""
+    return {
+        "problems": held_out,
+        "base": From("evaluate-base", "report"),
+        "base_rollouts": From("evaluate-base", "rollouts"),
+        "adapter": From("evaluate-adapter", "report"),
+        "adapter_rollouts": From("evaluate-adapter", "rollouts"),
+        "lora": From("train", "adapter"),
+        "corpus": From("mix", "corpus"),
+        "submission": From("package", "submission"),
+        "rejected": From("filter", "rejected"),
+        "duplicates": From("dedup", "rejected"),
+        "contaminated": From("decontaminate", "rejected"),
+        "model": model,
+        "traces": From("harvest", "traces"),
+        "verified": From("verify", "traces"),
+        "rationalized": From("rationalize", "traces"),
+        **extra,
+    }
 
 
 def release(workflow: Workflow) -> Node:

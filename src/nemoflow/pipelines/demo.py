@@ -15,6 +15,6 @@ def demo(workflow: Workflow) -> Pipeline:
         workflow.node("wake-teacher", WAKE_TEACHER),
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
         *curate(workflow, problems, held_out, {}),
-        *teach(workflow, held_out, From("make-student", "model")),
+        *teach(workflow, held_out, From("make-student", "model"), {}),
     ]
     return Pipeline("demo", tuple(nodes), cleanup=release(workflow))

@@ -32,7 +32,7 @@ from nemoflow.records import Problem
 MARKER = "unit conversion"
 FACTORS = (101, 999)
 """Hidden factors that the generator draws from, in hundredths."""
-WHOLE = (2, 3, 4, 5)
+WHOLE = (2, 3, 4)
 """Measurements of the one whole example and of the question."""
 
 HEADS = (

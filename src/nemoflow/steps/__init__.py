@@ -14,9 +14,31 @@ from nemoflow.steps.mix import MIX
 from nemoflow.steps.package import PACKAGE
 from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
+from nemoflow.steps.report import REPORT
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
+
+__all__ = [
+    "STEPS",
+    "DECONTAMINATE",
+    "DEDUP",
+    "EVALUATE",
+    "FILTER",
+    "HARVEST",
+    "HARVEST_PUBLIC",
+    "LOAD_PROBLEMS",
+    "MAKE_PROBLEMS",
+    "MAKE_STUDENT",
+    "MIX",
+    "PACKAGE",
+    "RATIONALIZE",
+    "RELEASE_TEACHER",
+    "REPORT",
+    "TRAIN",
+    "VERIFY",
+    "WAKE_TEACHER",
+]
 
 STEPS: tuple[Step, ...] = (
     MAKE_PROBLEMS,
@@ -34,5 +56,6 @@ STEPS: tuple[Step, ...] = (
     TRAIN,
     EVALUATE,
     PACKAGE,
+    REPORT,
     RELEASE_TEACHER,
 )

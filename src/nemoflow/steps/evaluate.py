@@ -51,7 +51,7 @@ def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Conte
     outputs["rollouts"].write(traces)
     result = score(traces)
     outputs["report"].write_json("report.json", _report(config, name, result))
-    dropped = {"limit": len(every) - len(problems)} if config.limit else {}
+    dropped = {"beyond-limit": len(every) - len(problems)} if config.limit else {}
     return Outcome(metrics=_metrics(result), rows_in=len(every), dropped=dropped, engines=engines())
 
 

@@ -33,22 +33,25 @@ def run(config: MixConfig, inputs: Inputs, outputs: Outputs, context: Context) -
     for problem in problems.rows():
         statements[problem.id] = problem.statement
         categories.add(problem.category)
-    recipe = Recipe(dict[str, float](config.weights), config.quota, config.max_rows, config.seed)
+    recipe = Recipe({str(source): weight for source, weight in config.weights.items()}, config.quota, config.max_rows, config.seed)
     mixture = plan(watched(traces.rows(), "mix", context), recipe, statements)
+    _require_known(config, categories | mixture.categories)
     if not mixture.order:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(mixture.reasons.items())) or "there were none"
         raise InputError(
-            f"{traces.address}: of {mixture.rows_in} traces none is left to learn from ({reasons}); loosen the filter, quota or weights"
+            f"{traces.address}: of {mixture.rows_in} traces none is left to learn from ({reasons}); loosen filter, quota or weights"
         )
     card = Card()
-    outputs["corpus"].write(mixture.examples(traces.rows, card))
+    rows = outputs["corpus"].write(mixture.examples(traces.rows, card))
     summary = card.as_json()
-    unknown = sorted(set(config.quota) - categories - set(summary["by_category"]))
-    if unknown:
-        known = ", ".join(sorted(categories | set(summary["by_category"])))
-        raise ConfigError(f"mix.quota.{unknown[0]}: no trace or problem is of this category; there are {known}")
     outputs["card"].write_json("card.json", {**summary, "recipe": config.model_dump(mode="json"), "left_out": dict(mixture.reasons)})
-    return Outcome(metrics={"rows": card.rows, "problems": summary["problems"]}, rows_in=mixture.rows_in, dropped=dict(mixture.reasons))
+    return Outcome(metrics={"rows": rows, "problems": summary["problems"]}, rows_in=mixture.rows_in, dropped=dict(mixture.reasons))
+
+
+def _require_known(config: MixConfig, categories: set[str]) -> None:
+    unknown = sorted(set(config.quota) - categories)
+    if unknown:
+        raise ConfigError(f"mix.quota.{unknown[0]}: no trace or problem is of this category; there are {', '.join(sorted(categories))}")
 
 
 MIX = Step(

@@ -73,7 +73,7 @@ class Server:
             allowed_methods=None,
             backoff_factor=0.5,
             backoff_max=2,
-            retry_after_max=5,
+            respect_retry_after_header=False,  # MinIO asks for 60 s while it starts, and is up in one
         )
         return self._client(urllib3.PoolManager, retry, read_s)
 

@@ -17,19 +17,21 @@ from random import Random
 
 HEAD = "Work each line."
 MOST_STEPS = 8
+MULTIPLIERS = (2, 4)
+"""Smallest and largest divisor and multiplier."""
 _ROMAN = (("I", "V", "X"), ("X", "L", "C"), ("C", "D", "M"))
 
 
 def drill(random: Random, steps: int) -> tuple[str, str, str]:
     """(statement, thinking, answer) of so many unrelated steps; the answer is the last line's result."""
-    worked = [random.choice((_quotient, _product, _product, _roman, _reversed))(random) for _ in range(steps)]
+    worked = [random.choice(_KINDS)(random) for _ in range(steps)]
     statement = "\n".join([HEAD, *(ask for ask, _ in worked)])
     return statement, "\n".join(line for _, line in worked), worked[-1][1].rpartition(" ")[2]
 
 
 def _quotient(random: Random) -> tuple[str, str]:
     """A digit of a short division, appended to the quotient so far."""
-    divisor = random.randint(2, 5)
+    divisor = random.randint(*MULTIPLIERS)
     dividend = random.randrange(10 * divisor)
     so_far = random.choice(("", str(random.randint(1, 9)), str(random.randint(10, 99))))
     quotient, rest = divmod(dividend, divisor)
@@ -38,7 +40,7 @@ def _quotient(random: Random) -> tuple[str, str]:
 
 def _product(random: Random) -> tuple[str, str]:
     """A digit of a column product, put before the product so far: the point after two digits, then the whole sum."""
-    multiplier = random.randint(2, 5)
+    multiplier = random.randint(*MULTIPLIERS)
     step = f"{random.randint(0, 9)}*{multiplier}+{random.randrange(multiplier)}"
     digit, _, carry = step.partition("*")
     total = int(digit) * multiplier + int(carry.partition("+")[2])
@@ -67,3 +69,7 @@ def _letters(digit: int, place: int) -> str:
     if digit in (4, 9):
         return one + (ten if digit == 9 else five)
     return five * (digit >= 5) + one * (digit % 5)
+
+
+_KINDS = (*[_quotient] * 3, *[_product] * 3, _roman, _reversed)
+"""Reckoning has the most facts to learn, some 180 of them, so it comes most often."""

@@ -1,0 +1,162 @@
+"""Charts as inline SVG, drawn with the page's colours: accuracy bars with intervals, a curve, small histograms.
+
+Every chart is 400 units wide, so that its text is as large as the page's on a telephone, and carries its content as a
+label for those who do not see it. `standalone` gives the accuracy chart as a file of its own, light and dark.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from nemoflow.evaluation.score import Tally
+
+WIDTH = 400
+LEFT = 34
+RIGHT = 14
+
+STANDALONE_STYLE = """
+text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1b2430; }
+.muted { fill: #5a6675; } .grid { stroke: #dfe4ea; } .base { fill: #7a8698; } .adapter { fill: #0b7a55; }
+.whisker { stroke: #1b2430; stroke-width: 1.3; } .strong { font-weight: 600; }
+@media (prefers-color-scheme: dark) {
+text { fill: #e7ecf2; } .muted { fill: #9dabbc; } .grid { stroke: #2c3642; } .base { fill: #8794a7; } .adapter { fill: #3ecf9a; }
+.whisker { stroke: #e7ecf2; } }
+"""
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """A kind of problem (or all of them) and how both models do on it."""
+
+    name: str
+    base: Tally
+    adapter: Tally
+
+
+def percent(share: float) -> str:
+    """`97.8 %`; whole numbers at the ends of the scale."""
+    return f"{100 * share:.0f} %" if share in (0.0, 1.0) else f"{100 * share:.1f} %"
+
+
+def accuracy_chart_svg(rows: Sequence[AccuracyRow], *, standalone: bool = False) -> str:
+    """A pair of bars for each row, with 95 % intervals; `standalone` adds title, legend and style for use outside the page."""
+    top, step, right = (46 if standalone else 4), 58, 60
+    span = WIDTH - right - 2
+    height = top + step * len(rows) + 22
+    parts = [_legend() if standalone else ""]
+    for tick in range(0, 101, 25):
+        x = 2 + span * tick / 100
+        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{height - 20}"/>')
+        anchor = "start" if tick == 0 else "middle"
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 5}" text-anchor="{anchor}">{tick} %</text>')
+    for index, row in enumerate(rows):
+        y = top + step * index
+        parts.append(f'<text class="strong" x="2" y="{y + 15}">{escape(row.name)}</text>')
+        parts.append(_bar("base", row.base, y + 21, span))
+        parts.append(_bar("adapter", row.adapter, y + 37, span))
+    said = "; ".join(f"{row.name}: base {percent(row.base.accuracy)}, adapter {percent(row.adapter.accuracy)}" for row in rows)
+    return _svg(height, f"Accuracy by kind. {said}", parts, STANDALONE_STYLE if standalone else "")
+
+
+def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
+    """A line through the points, from zero up; long runs are averaged over stretches of equal length."""
+    thin = _thin(points, 300)
+    height, bottom, top = 220, 34, 12
+    ticks_x = _ticks(0.0, max(x for x, _ in points))
+    ticks_y = _ticks(0.0, max(y for _, y in points))
+    high_x, high_y = max(ticks_x[-1], thin[-1][0]), max(ticks_y[-1], max(y for _, y in thin))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return LEFT + (WIDTH - LEFT - RIGHT) * x / high_x, height - bottom - (height - bottom - top) * y / high_y
+
+    parts = []
+    for tick in ticks_y:
+        _, y = place(0, tick)
+        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="muted" x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    for tick in ticks_x:
+        x, y = place(tick, 0)
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{y + 16:.1f}" text-anchor="middle">{tick:g}</text>')
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in thin))
+    parts.append(f'<polyline class="line" points="{line}"/>')
+    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">{escape(across)}</text>')
+    said = f"{up} over {across}: from {points[0][1]:.4g} to {points[-1][1]:.4g} after {points[-1][0]:g}"
+    return _svg(height, said, parts)
+
+
+def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 40) -> str:
+    """One small histogram a group on one common scale, with its median."""
+    row, height = 62, 62 * len(groups) + 34
+    high = _ticks(0.0, float(max(max(values) for values in groups.values())))[-1]
+    parts, said = [], []
+    for index, (name, values) in enumerate(groups.items()):
+        base_line = row * index + row - 4
+        middle = sorted(values)[len(values) // 2]
+        parts.append(f'<text class="strong" x="2" y="{base_line - 44}">{escape(name)}</text>')
+        note = f"{len(values):,} · median {middle:,}"
+        parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{base_line - 44}" text-anchor="end">{note}</text>')
+        parts.append(_columns(values, high, bins, base_line))
+        parts.append(f'<line class="grid" x1="2" y1="{base_line}" x2="{WIDTH - 2}" y2="{base_line}"/>')
+        said.append(f"{name}: {len(values)} with a median of {middle} {unit}")
+    for tick in _ticks(0.0, high):
+        x = 2 + (WIDTH - 4) * tick / high
+        anchor = "start" if tick == 0 else "end" if tick == high else "middle"
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 18}" text-anchor="{anchor}">{tick:,.0f}</text>')
+    parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{height - 3}" text-anchor="end">{escape(unit)}</text>')
+    return _svg(height, f"Lengths in {unit}. {'; '.join(said)}", parts)
+
+
+def _bar(name: str, tally: Tally, y: float, span: float) -> str:
+    low, high = (2 + span * bound for bound in tally.interval)
+    width = max(span * tally.accuracy, 1.5)
+    middle = y + 6
+    return (
+        f'<rect class="{name}" x="2" y="{y}" width="{width:.1f}" height="12" rx="2"/>'
+        f'<path class="whisker" fill="none" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"/>'
+        f'<text x="{WIDTH - 2}" y="{y + 10}" text-anchor="end">{percent(tally.accuracy)}</text>'
+    )
+
+
+def _legend() -> str:
+    return (
+        '<text class="strong" x="2" y="14">Held-out puzzles solved</text>'
+        '<rect class="base" x="2" y="24" width="12" height="12" rx="2"/><text x="20" y="34">base model</text>'
+        '<rect class="adapter" x="110" y="24" width="12" height="12" rx="2"/><text x="128" y="34">with the adapter</text>'
+        f'<text class="muted" x="{WIDTH - 2}" y="34" text-anchor="end">95 % intervals</text>'
+    )
+
+
+def _columns(values: Sequence[int], high: float, bins: int, base_line: int) -> str:
+    heights = [0] * bins
+    for value in values:
+        heights[min(bins - 1, int(bins * value / high))] += 1
+    width, tallest = (WIDTH - 4) / bins, max(heights)
+    return "".join(
+        f'<rect class="adapter" x="{2 + width * index:.1f}" y="{base_line - 36 * count / tallest:.1f}"'
+        f' width="{width - 1:.1f}" height="{36 * count / tallest:.1f}"/>'
+        for index, count in enumerate(heights)
+        if count
+    )
+
+
+def _thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    size = math.ceil(len(points) / most)
+    stretches = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in stretches]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Four to seven round numbers from `low` to at or above `high`."""
+    span = max(high - low, 1e-9)
+    unit = 10 ** math.floor(math.log10(span / 4))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if span / (unit * factor) <= 6)
+    return [low + step * index for index in range(math.ceil(span / step - 1e-9) + 1)]
+
+
+def _svg(height: float, label: str, parts: Sequence[str], style: str = "") -> str:
+    sheet = f"<style>{style}</style>" if style else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+        f"{sheet}{''.join(parts)}</svg>"
+    )

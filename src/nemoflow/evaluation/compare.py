@@ -1,0 +1,72 @@
+"""Base against adapter, problem by problem: what training fixed, what it broke, and problems worth reading."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nemoflow.errors import InputError
+from nemoflow.evaluation.score import is_right
+from nemoflow.records import Problem, Trace
+
+Change = Literal["fixed", "broken", "right", "wrong"]
+
+CHANGES: tuple[Change, ...] = ("fixed", "broken", "wrong", "right")
+"""In the order in which a reader wants them: what was learned, what was lost, what is left, what was there before."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One problem, and what both models made of it."""
+
+    problem: Problem
+    base: Trace
+    adapter: Trace
+
+    @property
+    def change(self) -> Change:
+        """`fixed`, `broken`, or how it was before and after."""
+        before, after = is_right(self.base), is_right(self.adapter)
+        if before == after:
+            return "right" if after else "wrong"
+        return "fixed" if after else "broken"
+
+
+def pair_up(problems: Iterable[Problem], base: Iterable[Trace], adapter: Iterable[Trace]) -> list[Pair]:
+    """Pairs in the order of the problems; InputError where the two were not asked the same."""
+    before, after = ({trace.problem_id: trace for trace in traces} for traces in (base, adapter))
+    if before.keys() != after.keys():
+        alone = min(before.keys() ^ after.keys())
+        raise InputError(
+            f"base and adapter were not asked the same: {len(before)} and {len(after)} problems, {alone!r} is in one of them only;"
+            " evaluate both with the same problems, limit and seed"
+        )
+    pairs = [Pair(problem, before[problem.id], after[problem.id]) for problem in problems if problem.id in before]
+    if len(pairs) < len(before):
+        unknown = min(before.keys() - {pair.problem.id for pair in pairs})
+        raise InputError(f"a rollout answers problem {unknown!r}, which is not among the report's problems; wire those that were evaluated")
+    return pairs
+
+
+def counts(pairs: Iterable[Pair], kind: str | None = None) -> dict[Change, int]:
+    """How many problems of a kind (None: of all) changed in which way."""
+    found = [pair.change for pair in pairs if kind is None or pair.problem.category == kind]
+    return {change: found.count(change) for change in CHANGES}
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """Exact two-sided p of McNemar's test: chance of a split this uneven if training changed answers without direction."""
+    changed = fixed + broken
+    tail = sum(math.comb(changed, index) for index in range(min(fixed, broken) + 1))
+    return float(min(1.0, 2 * tail / 2**changed))
+
+
+def examples(pairs: Sequence[Pair], each: int) -> list[Pair]:
+    """Up to `each` problems for every kind and change, the first of each, ordered by change, then kind."""
+    kinds = sorted({pair.problem.category for pair in pairs})
+    return [
+        pair
+        for change in CHANGES
+        for kind in kinds
+        for pair in [pair for pair in pairs if pair.change == change and pair.problem.category == kind][:each]
+    ]

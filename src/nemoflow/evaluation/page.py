@@ -1,0 +1,129 @@
+"""The page: one HTML file without scripts or anything to fetch, for a wide or a narrow window, in light or dark.
+
+The parts are in the order of a reader's questions: what did it learn, on which kinds, from what, what was left out, what
+ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
+"""
+
+from importlib.resources import files
+
+from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.compare import counts, mcnemar
+from nemoflow.evaluation.markup import figure, section, table, text
+from nemoflow.evaluation.page_examples import dropped_examples, examples_section
+from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
+from nemoflow.evaluation.report import Evidence
+from nemoflow.evaluation.score import Tally
+
+ALL = "all kinds"
+NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def render(evidence: Evidence) -> str:
+    """The whole page."""
+    style = files("nemoflow.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    body = "".join(
+        (
+            _headline(evidence),
+            _accuracy_section(evidence),
+            _learning_section(evidence),
+            dropped_section(evidence, dropped_examples(evidence)),
+            run_section(evidence),
+            examples_section(evidence),
+            submission_section(evidence),
+            lineage_section(evidence),
+        )
+    )
+    title = f"nemoflow report: {evidence.run}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FETCHED}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{text(title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
+    )
+
+
+def _headline(evidence: Evidence) -> str:
+    base, adapter = evidence.base.overall, evidence.adapter.overall
+    changes = counts(evidence.pairs)
+    kinds = len(evidence.adapter.kinds)
+    chance = _chance(mcnemar(changes["fixed"], changes["broken"]))
+    revision = text(evidence.settings["revision"]).upper()
+    return (
+        f'<header><p class="eyebrow">nemoflow report · run <b>{text(evidence.run)}</b></p>'
+        "<h1>What the adapter learned</h1>"
+        f'<div class="scores">{_score("base model", base, "base")}<div class="arrow" aria-hidden="true">→</div>'
+        f"{_score('with the adapter', adapter, 'adapter')}</div>"
+        f'<p class="lead">Of {adapter.problems:,} held-out problems of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
+        f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
+        f" (exact McNemar p {chance}). Scored by the contest's metric, revision {revision},"
+        " one greedy attempt each.</p></header>"
+    )
+
+
+def _score(name: str, tally: Tally, css: str) -> str:
+    low, high = tally.interval
+    return (
+        f'<div class="score {css}"><span class="name">{name}</span><span class="big">{percent(tally.accuracy)}</span>'
+        f'<span class="muted">95 % interval {100 * low:.1f} to {percent(high)}</span></div>'
+    )
+
+
+def _chance(chance: float) -> str:
+    return "&lt; 0.001" if chance < 0.001 else f"= {chance:.3f}"
+
+
+def _accuracy_section(evidence: Evidence) -> str:
+    kinds = sorted({*evidence.base.kinds, *evidence.adapter.kinds})
+    rows = [AccuracyRow(kind, evidence.base.kinds.get(kind, Tally()), evidence.adapter.kinds.get(kind, Tally())) for kind in kinds]
+    if len(rows) > 1:
+        rows.append(AccuracyRow(ALL, evidence.base.overall, evidence.adapter.overall))
+    key = '<span class="key base"></span>base model <span class="key adapter"></span>with the adapter; the lines are 95 % Wilson intervals'
+    chart = figure(accuracy_chart_svg(rows), key)
+    return section(
+        "Accuracy per kind",
+        f'<div class="columns">{chart}<div>{_accuracy_table(evidence, rows)}</div></div>',
+        f"<h3>How the responses end</h3>{_endings_table(rows)}",
+    )
+
+
+def _accuracy_table(evidence: Evidence, rows: list[AccuracyRow]) -> str:
+    lines = []
+    for row in rows:
+        changes = counts(evidence.pairs, None if row.name == ALL else row.name)
+        lines.append((text(row.name), _share(row.base), _share(row.adapter), f"{changes['fixed']:,}", f"{changes['broken']:,}"))
+    return table(("kind", "base", "adapter", "fixed", "broken"), lines, numbers=range(1, 5), label="Accuracy per kind")
+
+
+def _share(tally: Tally) -> str:
+    low, high = tally.interval
+    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    return f'<b>{percent(tally.accuracy)}</b><br><span class="muted">{tally.right:,} of {tally.problems:,}<br>{interval}</span>'
+
+
+def _endings_table(rows: list[AccuracyRow]) -> str:
+    lines = [
+        (
+            text(row.name) if name == "base" else "",
+            f'<span class="model"><span class="key {name}"></span>{name}</span>',
+            f"{tally.truncated:,}",
+            f"{tally.no_box:,}",
+            f"{tally.tokens / tally.problems:,.0f}" if tally.problems else "",
+        )
+        for row in rows
+        for name, tally in (("base", row.base), ("adapter", row.adapter))
+    ]
+    heads = ("kind", "model", "cut off at the limit", "without a box", "tokens each")
+    return table(heads, lines, numbers=range(2, 5), label="How the responses end")
+
+
+def _learning_section(evidence: Evidence) -> str:
+    parts = []
+    points = [(float(row["step"]), float(row["loss"])) for row in evidence.log if "step" in row and "loss" in row]
+    if points:
+        caption = f"Training loss over {len(points):,} steps: {points[0][1]:.3f} at first, {points[-1][1]:.3f} at the end."
+        parts.append(figure(curve_svg(points, "step", "loss"), caption))
+    if evidence.lengths:
+        total = sum(map(len, evidence.lengths.values()))
+        caption = f"Length of the {total:,} responses that it learned from, in characters, thinking included."
+        parts.append(figure(histograms_svg(evidence.lengths, "characters"), caption))
+    return section("What taught it", f'<div class="columns">{"".join(parts)}</div>' if parts else "")

@@ -1,0 +1,93 @@
+"""report: one HTML page and a summary of what a run proved, from its artifacts and their manifests.
+
+Only the two evaluations and their problems are required. Every further input adds a part to the page, and the node that
+made it to the list of steps; what is not wired is left out of both.
+"""
+
+import orjson
+
+from nemoflow.artifacts import Adapter, Corpus, Model, Problems, Report, Submission, Traces
+from nemoflow.config import Config
+from nemoflow.errors import InputError
+from nemoflow.evaluation.compare import counts, pair_up
+from nemoflow.evaluation.facts import steps_of
+from nemoflow.evaluation.page import render
+from nemoflow.evaluation.report import Evidence, lengths_by_kind, one_each, summary
+from nemoflow.evaluation.score import Score
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
+
+
+class ReportConfig(Config):
+    """The page has no choices."""
+
+
+def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Gather, then write `index.html` and `summary.json`."""
+    evidence = _gather(inputs)
+    (outputs["page"].folder() / "index.html").write_text(render(evidence), encoding="utf-8")
+    outputs["page"].write_json("summary.json", summary(evidence))
+    changes = counts(evidence.pairs)
+    return Outcome(
+        metrics={
+            "base_accuracy": evidence.base.overall.accuracy,
+            "adapter_accuracy": evidence.adapter.overall.accuracy,
+            "fixed": changes["fixed"],
+            "broken": changes["broken"],
+        },
+        rows_in=len(evidence.pairs),
+    )
+
+
+def _gather(inputs: Inputs) -> Evidence:
+    settings = inputs["adapter"].json("report.json")
+    return Evidence(
+        settings=settings,
+        base=Score.from_json(inputs["base"].json("report.json")),
+        adapter=Score.from_json(settings),
+        pairs=pair_up(inputs["problems"].rows(), inputs["base_rollouts"].rows(), inputs["adapter_rollouts"].rows()),
+        steps=steps_of(source.manifest for source in inputs.values()),
+        log=_log(inputs["lora"]) if "lora" in inputs else (),
+        lengths=lengths_by_kind(inputs["corpus"].rows()) if "corpus" in inputs else {},
+        rejects=one_each(row for name in REJECTS if name in inputs for row in inputs[name].rows()),
+        receipt=inputs["submission"].json("receipt.json") if "submission" in inputs else None,
+    )
+
+
+def _log(adapter: InputArtifact) -> list[dict[str, float]]:
+    path = adapter.folder() / "log.jsonl"
+    if not path.exists():
+        return []
+    try:
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{adapter.address}/log.jsonl: not JSONL: {error}") from None
+
+
+REJECTS = ("rejected", "duplicates", "contaminated")
+
+REPORT = Step(
+    name="report",
+    version=1,
+    config=ReportConfig,
+    run=run,
+    inputs={
+        "problems": Problems,
+        "base": Report,
+        "base_rollouts": Traces,
+        "adapter": Report,
+        "adapter_rollouts": Traces,
+        "lora": Optional(Adapter),
+        "corpus": Optional(Corpus),
+        "submission": Optional(Submission),
+        "rejected": Optional(Traces),
+        "duplicates": Optional(Traces),
+        "contaminated": Optional(Traces),
+        # Read for their manifests only: they bring their nodes into the list of steps.
+        "model": Optional(Model),
+        "traces": Optional(Traces),
+        "public": Optional(Traces),
+        "verified": Optional(Traces),
+        "rationalized": Optional(Traces),
+    },
+    outputs={"page": Report},
+)

@@ -1,0 +1,61 @@
+"""The cheap steps of the cascade decide only where they cannot be wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemoflow.answers.cheap import normalised, settle
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "rule"),
+    [
+        ("18", " 18 ", "exact"),
+        (r"\frac{1}{2}", r"$\dfrac{1}{2}$", "normalised"),
+        (r"\left(3, \frac{\pi}{2}\right)", r"(3,\frac{\pi}{2})", "normalised"),
+        ("73", "**73**", "normalised"),
+        ("18", "$18", "normalised"),
+        (r"10\,000", "10000", "normalised"),
+        ("12345", "12,345", "number"),
+        ("10{,}000", "10000", "number"),
+        ("7", "+007.00", "number"),
+        ("-3", "\u22123", "normalised"),
+        (r"\text{Evelyn}", "evelyn", "words"),
+        ("Tuesday", r"\text{ tuesday }.", "words"),
+    ],
+)
+def test_equal_answers_are_right_by_the_first_step_that_sees_it(gold, predicted, rule):
+    assert settle(gold, predicted) == (True, rule)
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted"),
+    [("840", "840840"), ("7", "8"), ("-3", "3"), ("listen", "silent"), (r"\text{Evelyn}", "Carla"), ("1000", "1,00,0")],
+)
+def test_unequal_whole_numbers_and_words_are_never_right(gold, predicted):
+    settled = settle(gold, predicted)
+    assert settled is None or not settled[0]
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted"), [("1/2", "0.5"), ("x", "y"), (r"2\sqrt{3}", r"\sqrt{12}"), ("1 2", "12"), ("pi", "3.14"), ("xy", "yx")]
+)
+def test_mathematics_is_left_to_mathematics(gold, predicted):
+    assert settle(gold, predicted) is None
+
+
+@given(st.integers(), st.integers())
+def test_whole_numbers_are_compared_by_value(gold, predicted):
+    settled = settle(str(gold), f"{predicted:,}")
+    assert settled is not None
+    assert settled[0] is (gold == predicted)
+
+
+def test_numbers_longer_than_python_parses_are_compared():
+    assert settle("1" * 10_000, "0" + "1" * 10_000) == (True, "number")
+
+
+@given(st.text())
+def test_a_text_equals_itself_and_its_normal_form_is_one_of_no_blanks_at_its_ends(text):
+    assert settle(text, text) == (True, "exact")
+    assert normalised(text) == normalised(text).strip()

@@ -1,0 +1,124 @@
+"""The corpus: every row in the contest's form, chosen and ordered by the seed alone."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.curate.traces import THINKING, trace
+
+from nemoflow.answers.competition import extract
+from nemoflow.curate.card import Card
+from nemoflow.curate.mix import Recipe, plan, response_of
+from nemoflow.errors import InputError
+from nemoflow.prompts.chat import user_message
+
+ROWS = [
+    trace(f"t{number}", number=number, category="sum" if number % 3 else "product", source="rationalized" if number % 4 == 0 else "teacher")
+    for number in range(60)
+]
+
+
+def corpus(rows, **recipe):
+    mixture = plan(rows, Recipe(**recipe), {})
+    card = Card()
+    return list(mixture.examples(lambda: rows, card)), card.as_json(), mixture.reasons
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        rf"<think>{THINKING}</think>\boxed{{4}}",
+        f"{THINKING}\n</think>\n\nThe answer is $\\boxed{{4}}$.\n",
+        rf"{THINKING} It is \boxed{{4}}.",
+        f"<think>\n{THINKING}\n</think>\nSo it is\n\\boxed{{4}} apples",
+    ],
+)
+def test_a_response_begins_with_the_think_mark_and_ends_right_after_the_box(response):
+    made = response_of(trace(response=response))
+    assert made.startswith(f"<think>\n{THINKING}")
+    assert made.endswith("\n</think>\n\\boxed{4}")
+
+
+@given(st.text(max_size=80), st.text(max_size=20))
+def test_every_response_to_learn_gives_the_metric_the_answer_that_was_found_right(thinking, answer):
+    made = response_of(trace(thinking=thinking, answer=answer))
+    if made is None:
+        return
+    assert made.startswith("<think>\n")
+    assert made.endswith("}")
+    assert extract(made) == answer.strip()
+
+
+@pytest.mark.parametrize("row", [trace(answer=None, verdict="wrong"), trace(response="</think>\\boxed{4}"), trace(answer=r"a\boxed{b")])
+def test_what_cannot_be_written_in_that_form_is_left_out(row):
+    assert response_of(row) is None
+
+
+def test_prompts_are_the_contests_and_come_from_the_problem_or_the_traces_own_message():
+    rows = [trace("a", number=1), trace("b", number=2, statement="What?")]
+    examples = list(plan(rows, Recipe(), {"p1": "Known?"}).examples(lambda: rows, Card()))
+    assert {example.id: example.prompt for example in examples} == {"a": user_message("Known?"), "b": user_message("What?")}
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 3))
+def test_the_corpus_does_not_depend_on_the_order_of_the_traces(draw, seed):
+    recipe = {"weights": {"rationalized": 1.5}, "quota": {"product": 7}, "max_rows": 40, "seed": seed}
+    assert corpus(draw.sample(ROWS, len(ROWS)), **recipe) == corpus(ROWS, **recipe)
+
+
+def test_another_seed_gives_another_order_of_the_same_rows():
+    one, two = (corpus(ROWS, seed=seed)[0] for seed in (1, 2))
+    assert one != two
+    assert sorted(example.id for example in one) == sorted(example.id for example in two) == sorted(row.id for row in ROWS)
+    assert [example.id for example in one] != sorted(example.id for example in one)
+
+
+def test_weights_take_a_share_all_or_copies_of_a_source():
+    assert {example.source for example in corpus(ROWS, weights={"rationalized": 0})[0]} == {"teacher"}
+    half = corpus(ROWS, weights={"teacher": 0.5})[0]
+    assert 10 < sum(example.source == "teacher" for example in half) < 35
+    twice = [example for example in corpus(ROWS, weights={"rationalized": 2})[0] if example.source == "rationalized"]
+    assert len(twice) == 30
+    assert len({example.id for example in twice}) == 30
+    assert len({example.trace_id for example in twice}) == 15
+
+
+def test_quotas_and_the_limit_keep_the_first_rows_of_the_seeds_order_and_count_the_rest():
+    every, _, _ = corpus(ROWS, seed=5)
+    products = [example for example in every if example.category == "product"]
+    examples, card, reasons = corpus(ROWS, seed=5, quota={"product": 4}, max_rows=20)
+    assert [example for example in examples if example.category == "product"] == products[: card["by_category"]["product"]]
+    assert card["by_category"]["product"] <= 4
+    assert len(examples) == card["rows"] == 20
+    assert reasons.total() == 40
+    assert set(reasons) == {"quota", "max-rows"}
+
+
+def test_a_trace_id_that_occurs_twice_is_refused():
+    with pytest.raises(InputError, match=r"row 2: trace id 't1' occurs twice"):
+        plan([trace(), trace(number=2)], Recipe(), {})
+
+
+def test_the_card_counts_what_is_in_the_corpus():
+    _, card, _ = corpus(ROWS)
+    assert card["rows"] == card["problems"] == 60
+    assert card["by_source"] == {"rationalized": 15, "teacher": 45}
+    assert card["by_model"] == {"solver": 60}
+    lengths = card["response_chars"]
+    assert sum(entry["rows"] for entry in lengths["histogram"]) == 60
+    assert lengths["histogram"][0]["below"] / 2 <= lengths["mean"] < lengths["histogram"][-1]["below"]
+
+
+def test_a_corpus_larger_than_the_window_reads_its_traces_again_and_stays_whole():
+    many = [trace(f"t{number}", number=number, thinking=f"It is {number}.") for number in Random(0).sample(range(300), 300)]
+    mixture = plan(many, Recipe(seed=3), {})
+    reads = []
+
+    def read():
+        reads.append(1)
+        return many
+
+    in_windows = list(mixture.examples(read, Card(), window=128))
+    assert len(reads) == 3
+    assert in_windows == list(mixture.examples(lambda: many, Card()))

@@ -1,0 +1,89 @@
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemoflow.puzzles.numeral import HEADS, MARKER, explain, from_roman, generate, solve, to_roman
+
+NUMBERS = st.integers(1, 3999)
+
+
+def prompt(*lines, ask="Write the number 34 in the Wonderland numeral system."):
+    return "\n".join(["A strange numeral system is in use:", *lines, ask])
+
+
+@given(NUMBERS)
+def test_reading_a_written_numeral_gives_the_number_back(number):
+    assert from_roman(to_roman(number)) == number
+
+
+def test_all_numerals_differ():
+    assert len({to_roman(number) for number in range(1, 4000)}) == 3999
+
+
+@pytest.mark.parametrize(("number", "numeral"), [(4, "IV"), (58, "LVIII"), (944, "CMXLIV"), (1994, "MCMXCIV"), (3888, "MMMDCCCLXXXVIII")])
+def test_numerals_are_the_plain_roman_ones(number, numeral):
+    assert to_roman(number) == numeral
+
+
+@pytest.mark.parametrize("text", ["", "IIII", "VX", "IC", "MMMM", "ABC", "iv"])
+def test_a_text_that_is_no_canonical_numeral_reads_as_none(text):
+    assert from_roman(text) is None
+
+
+@given(st.integers())
+def test_a_generated_puzzle_is_solved_with_the_gold_answer_and_explained_up_to_it(seed):
+    problem = generate(Random(seed))
+    solution = solve(problem.statement)
+    assert (solution.answer, solution.confidence) == (problem.gold, "forced")
+    assert explain(problem.statement).split()[-1] == problem.gold
+    assert problem.meta["hidden"] == {"number": from_roman(problem.gold)}
+
+
+@given(NUMBERS, st.sampled_from(["{} -> {}", "  {}  ->  {} ", "{}→{}", "{} => {}"]))
+def test_spacing_and_arrows_do_not_matter(number, form):
+    text = prompt(form.format(number, to_roman(number)), ask=f"Write the  number:  {number:,} now.")
+    assert solve(text).answer == to_roman(number)
+
+
+@given(NUMBERS)
+def test_every_line_of_an_explanation_writes_one_digit_more(number):
+    head, *lines = explain(prompt("58 -> LVIII", ask=f"the number {number}")).splitlines()
+    assert int(head) == number
+    written = ""
+    for line in lines:
+        step, so_far = line.split(" ")
+        value, part = step.split("=")
+        assert to_roman(int(value)) == part
+        written += part
+        assert so_far == written
+    assert written == to_roman(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Write the number 34.", MARKER),
+        (prompt(), "no example line"),
+        (prompt("58 -> LIIX"), "58 -> LIIX"),
+        (prompt("58 -> LVIII", ask="Write it."), "no `number N`"),
+        (prompt("58 -> LVIII", ask="the number 4000"), "outside 1 to 3999"),
+        (prompt("58 -> LVIII", ask="the number 0"), "outside 1 to 3999"),
+        (prompt(", -> LVIII"), "is no number"),
+    ],
+)
+def test_a_prompt_that_cannot_be_read_says_why_and_gets_no_answer(text, reason):
+    solution = solve(text)
+    assert (solution.answer, solution.confidence) == ("", "none")
+    assert reason in solution.rule
+    assert explain(text) == ""
+
+
+@given(st.text())
+def test_no_text_breaks_the_solver(text):
+    assert solve(f"{MARKER}\n{text}").confidence in ("forced", "none")
+
+
+def test_every_head_sentence_holds_the_marker():
+    assert all(MARKER in head for head in HEADS)

@@ -1,0 +1,81 @@
+"""The step `verify`: every trace comes out with a verdict, in its order, and the counts are told."""
+
+from itertools import chain
+
+import pytest
+from tests.curate.traces import problem, trace
+from tests.steps.alone import Alone, write_lines
+
+from nemoflow.errors import InputError, Stopped
+from nemoflow.steps.verify import VERIFY
+
+
+def alone(tmp_path, problems, traces, **fields):
+    inputs = {"problems": write_lines(tmp_path / "problems.jsonl", problems), "traces": write_lines(tmp_path / "traces.jsonl", traces)}
+    return Alone(VERIFY, inputs, tmp_path / "root", **fields)
+
+
+PROBLEMS = [problem(1), problem(2, category="product"), problem(3, gold=None)]
+TRACES = [
+    trace("a", verdict=None),
+    trace("b", verdict=None, answer="5"),
+    trace("c", verdict=None, number=2, category="product", response="cut \\boxed{4}", finish="length"),
+    trace("d", verdict=None, number=3),
+    trace("e", verdict=None, response="", error="HTTP 500", finish="error"),
+    trace("f", verdict=None, response="no answer"),
+]
+
+
+def test_every_trace_has_a_verdict_and_nothing_else_changed(tmp_path):
+    step = alone(tmp_path, PROBLEMS, TRACES)
+    manifest = step.run()
+    rows = step.rows(manifest, "traces")
+    assert [row.model_copy(update={"verdict": None}) for row in rows] == TRACES
+    assert [(row.verdict.verdict, row.verdict.rule) for row in rows] == [
+        ("right", "competition"),
+        ("wrong", "competition"),
+        ("right", "competition"),
+        ("unclear", "no-gold"),
+        ("wrong", "error"),
+        ("wrong", "competition"),
+    ]
+    assert "cut off" in rows[2].verdict.reason
+
+
+def test_verdicts_are_counted_and_pass_rates_told_by_category(tmp_path):
+    metrics = alone(tmp_path, PROBLEMS, TRACES).run().metrics
+    assert {name: metrics[name] for name in ("right", "wrong", "unclear")} == {"right": 2, "wrong": 3, "unclear": 1}
+    assert metrics["pass_rate.product"] == 1.0
+    assert metrics["pass_rate.sum"] == 0.2
+    assert metrics["rule.error"] == 1
+
+
+def test_symbolic_equality_is_used_where_it_is_asked_for(tmp_path):
+    step = alone(tmp_path, [problem(1, gold="0.5")], [trace("a", verdict=None, answer=r"\frac{1}{2}")])
+    assert step.rows(step.run("by-text"), "traces")[0].verdict.verdict == "wrong"
+    manifest = step.run("by-symbols", metric="symbolic", workers=1)
+    assert step.rows(manifest, "traces")[0].verdict.verdict == "right"
+    assert manifest.engines["math-verify"].startswith("0.9")
+
+
+def test_shards_together_verify_what_one_does(tmp_path):
+    problems = [problem(number) for number in range(1, 20)]
+    traces = [trace(f"t{number}-{sample}", verdict=None, number=number) for number in range(1, 20) for sample in range(2)]
+    step = alone(tmp_path, problems, traces)
+    whole = step.rows(step.run("whole"), "traces")
+    parts = list(chain.from_iterable(step.rows(step.run("parts", shards=3, index=index), "traces") for index in range(3)))
+    assert len(parts) >= len(whole)
+    assert {row.id: row for row in parts} == {row.id: row for row in whole}
+
+
+def test_a_trace_of_no_problem_and_a_problem_twice_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"trace a: problem_id 'p1' is no problem of .*problems\.jsonl"):
+        alone(tmp_path, [problem(2)], [trace("a")]).run()
+    with pytest.raises(InputError, match=r"row 2: id 'p1' occurs twice"):
+        alone(tmp_path, [problem(1), problem(1)], [trace("a")]).run()
+
+
+def test_a_run_that_is_asked_to_stop_stops(tmp_path):
+    step = alone(tmp_path, [problem(1)], [trace(f"t{number}", verdict=None) for number in range(600)], stopping=lambda: True)
+    with pytest.raises(Stopped, match="verify"):
+        step.run()
