@@ -75,7 +75,7 @@ def through_store(folder: Path, count: int, made: list[Any], key: str = KEY, rec
     start = time.perf_counter()
     info = write_rows(store, key, islice(cycle(made), count))
     middle = time.perf_counter()
-    read = sum(1 for _ in read_rows(store, key, record_type, digest=info.digest))  # type: ignore[call-overload]
+    read = sum(1 for _ in read_rows(store, key, record_type, digest=info.digest))
     assert read == count
     return middle - start, time.perf_counter() - middle
 

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 import pytest
-from tests.flow.toy import line, place, words
+from tests.flow.toy import CountConfig, line, place, words
 
 from nemoflow.errors import ConfigError, DriftError, InputError, ProviderError, Stopped
 from nemoflow.flow.local import run_local
@@ -89,19 +91,21 @@ def test_the_cleanup_runs_after_a_failure_behind_the_open_door(tmp_path):
     assert words(log) == [*ALL, "open", "close"]
 
 
-def test_a_door_that_does_not_open_ends_the_run_and_is_closed(tmp_path):
+def test_a_door_that_does_not_open_ends_the_run_and_there_is_nothing_to_close(tmp_path):
     log = tmp_path / "log"
     pipeline = line(log)
-    opened = pipeline.nodes[2]
-    from dataclasses import replace
-
-    failing = replace(
-        pipeline, nodes=(*pipeline.nodes[:2], replace(opened, config=opened.config.model_copy(update={"fail": "open"})), pipeline.nodes[3])
-    )
-    with pytest.raises(ProviderError) as caught:
-        run_local(failing, place(tmp_path / "root"))
+    count, copy, opened, page = pipeline.nodes
+    opened = replace(opened, config=CountConfig(fail="open", log=str(log)))
+    with pytest.raises(ProviderError, match="no door"):
+        run_local(replace(pipeline, nodes=(count, copy, opened, page)), place(tmp_path / "root"))
     assert words(log)[-1] == "open"
-    assert "the cleanup close failed" in caught.value.__notes__[0]
+
+
+def test_a_cleanup_that_fails_too_is_told_beside_the_first_error(tmp_path):
+    pipeline = line(tmp_path / "log", close="input", fail_page="input")
+    with pytest.raises(InputError, match="row 4") as caught:
+        run_local(pipeline, place(tmp_path / "root"))
+    assert caught.value.__notes__ == ["and the cleanup close failed: the door is stuck"]
 
 
 def test_a_stop_before_a_node_ends_the_run(tmp_path):

@@ -56,6 +56,8 @@ def run_page(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Con
     _log(config, "page")
     if "endpoint" in inputs:
         inputs["endpoint"].json("endpoint.json")
+    if config.fail == "input":
+        raise InputError("row 4: bad")
     while config.fail == "wait":
         if context.stopping():
             raise Stopped("asked to while waiting")
@@ -77,6 +79,8 @@ def run_open(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Con
 
 def run_close(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     _log(config, "close")
+    if config.fail == "input":
+        raise InputError("the door is stuck")
     return Outcome()
 
 
@@ -93,7 +97,16 @@ CLOSE = Step("close", 1, CountConfig, run_close, inputs={"endpoint": Endpoint}, 
 GATE = Step("gate", 1, CountConfig, run_gate, inputs={"problems": Problems}, outputs={"problems": Problems})
 
 
-def line(log: Path | str = "", shards: int = 1, count: int = 3, fail: str = "", page: int = 0, copy: Step = COPY) -> Pipeline:
+def line(
+    log: Path | str = "",
+    shards: int = 1,
+    count: int = 3,
+    fail: str = "",
+    page: int = 0,
+    copy: Step = COPY,
+    close: str = "",
+    fail_page: str = "",
+) -> Pipeline:
     """count -> copy -> page, where page also needs the door that `open` opens and `close` closes."""
     config = CountConfig(log=str(log))
     return Pipeline(
@@ -105,11 +118,11 @@ def line(log: Path | str = "", shards: int = 1, count: int = 3, fail: str = "", 
             Node(
                 "page",
                 PAGE,
-                CountConfig(count=page, log=str(log)),
+                CountConfig(count=page, fail=fail_page, log=str(log)),
                 {"problems": From("copy", "problems"), "endpoint": From("open", "endpoint")},
             ),
         ),
-        cleanup=Node("close", CLOSE, config, {"endpoint": From("open", "endpoint")}),
+        cleanup=Node("close", CLOSE, CountConfig(fail=close, log=str(log)), {"endpoint": From("open", "endpoint")}),
     )
 
 

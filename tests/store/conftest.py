@@ -130,3 +130,20 @@ def store_environment(store: Store, request: pytest.FixtureRequest) -> dict[str,
 @pytest.fixture
 def folder(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system of a size such as `1m`."""
+    disk = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+            pytest.skip("A FULL DISK IS NOT TESTED: only root may mount a small file system")
+        return disk
+
+    yield mount
+    if disk.is_mount():
+        subprocess.run(["umount", str(disk)], check=True)

@@ -200,11 +200,18 @@ def test_a_busy_server_is_asked_again() -> None:
         assert len(asked) == 3
 
 
-def test_a_full_server_is_named() -> None:
-    with answering(200, 507, body=error_xml("XMinioStorageFull")) as (server, _):
-        store = S3Store(server, "bucket", "a")
-        with pytest.raises(StoreError, match=r"s3://bucket/a/b: .* is full \(XMinioStorageFull: because\); free some space"):
-            store.write_bytes("b", b"x")
+def test_a_full_server_is_named_and_keeps_what_it_has(minio_program: str, small_disk: Callable[[str], Path]) -> None:
+    server = MinioServer(minio_program, small_disk("16m"))
+    server.start()
+    try:
+        server.admin().make_bucket(BUCKET)
+        store = S3Store(server.server, BUCKET, "a")
+        store.write_bytes("b", b"old")
+        with pytest.raises(StoreError, match=r"/a/b: .* is full \(XMinioStorageFull: .*\); free some space"):
+            store.write_bytes("b", bytes(20 * 2**20))
+        assert store.read_bytes("b") == b"old"
+    finally:
+        server.stop()
 
 
 def test_a_server_that_is_no_s3_is_named() -> None:

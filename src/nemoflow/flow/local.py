@@ -30,23 +30,23 @@ def _watch_nothing(plan: NodePlan, manifest: Manifest | None) -> None:
 
 
 def run_local(pipeline: Pipeline, place: Place, *, force: bool = False, fresh: bool = False, watch: Watcher = _watch_nothing) -> RunResult:
-    """Run what has to run; the cleanup runs whenever what it cleans up was started, also after a failure or a stop."""
+    """Run what has to run; the cleanup runs whenever what it cleans up had run, also after a failure or a stop.
+
+    An effect that fails leaves nothing behind itself, so there is nothing to clean up then.
+    """
     plan = make_plan(pipeline, place, force=force, fresh=fresh)
     executed: list[str] = []
-    started: set[str] = set()
     try:
         for step in plan.nodes:
             if step.node is pipeline.cleanup:
                 continue
             if place.stopping():
                 raise Stopped(f"run {place.run} was asked to stop before {step.node.name}; run it again to go on from there")
-            if step.action == "run":
-                started.add(step.node.name)
             _do(pipeline, step, place, executed, watch, force=force)
     except BaseException as error:
-        _clean_up(pipeline, plan, place, started, executed, watch, failed=error)
+        _clean_up(pipeline, plan, place, executed, watch, failed=error)
         raise
-    _clean_up(pipeline, plan, place, started, executed, watch, failed=None)
+    _clean_up(pipeline, plan, place, executed, watch, failed=None)
     return RunResult(plan, tuple(executed))
 
 
@@ -65,11 +65,9 @@ def _do(pipeline: Pipeline, plan: NodePlan, place: Place, executed: list[str], w
         watch(plan, manifest)
 
 
-def _clean_up(
-    pipeline: Pipeline, plan: Plan, place: Place, started: set[str], executed: list[str], watch: Watcher, *, failed: BaseException | None
-) -> None:
+def _clean_up(pipeline: Pipeline, plan: Plan, place: Place, executed: list[str], watch: Watcher, *, failed: BaseException | None) -> None:
     node = pipeline.cleanup
-    if node is None or not started & {edge.node for edge in node.edges.values()}:
+    if node is None or not {edge.node for edge in node.edges.values()} & set(executed):
         return
     cleanup = plan[node.name]
     try:

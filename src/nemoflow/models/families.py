@@ -17,10 +17,8 @@ class ModelFamily:
     model_type: str
     disk_prefixes: Mapping[str, str]
     """First part of a tensor's name on disk -> the part that the loaded model uses, where they differ."""
-    trained: tuple[str, ...]
-    """Last parts of the modules that PEFT adapts as plain Linear layers: what `targets = "auto"` comes down to."""
     served: tuple[str, ...]
-    """Last parts of the modules on which vLLM loads an adapter; wider than `trained` (PEFT refuses mamba's `out_proj`)."""
+    """Last parts of the modules on which vLLM loads an adapter: more than PEFT trains, which refuses mamba's `out_proj`."""
 
     def module(self, name: str) -> str:
         """A module's name as the loaded model has it, from its name on disk or in an adapter."""
@@ -30,7 +28,7 @@ class ModelFamily:
         return name
 
 
-_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "lm_head")
 
 FAMILIES: Mapping[str, ModelFamily] = {
     family.model_type: family
@@ -38,12 +36,11 @@ FAMILIES: Mapping[str, ModelFamily] = {
         ModelFamily(
             model_type="nemotron_h",
             disk_prefixes={"backbone": "model"},
-            trained=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "up_proj", "down_proj"),
             served=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "out_proj", "up_proj", "down_proj", "lm_head"),
         ),
-        ModelFamily("llama", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
-        ModelFamily("qwen2", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
-        ModelFamily("qwen3", {}, trained=_LLAMA, served=(*_LLAMA, "lm_head")),
+        ModelFamily("llama", {}, served=_LLAMA),
+        ModelFamily("qwen2", {}, served=_LLAMA),
+        ModelFamily("qwen3", {}, served=_LLAMA),
     )
 }
 

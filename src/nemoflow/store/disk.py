@@ -107,7 +107,10 @@ def sweep(folder: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(TEMPORARY) and entry.stat(follow_symlinks=False).st_mtime < time.time() - STALE_S:
-                shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else Path(entry).unlink(missing_ok=True)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry)
+                else:
+                    Path(entry).unlink(missing_ok=True)
 
 
 def copy_stream(source: BinaryIO, sink: BinaryIO) -> None:

@@ -127,7 +127,8 @@ class FolderStore:
     def open_write(self, key: str) -> Iterator[BinaryIO]:
         """A stream, published when the block ends."""
         path = self._path(key)
-        sweep(path.parent)
+        with explained(self.address(key)):
+            sweep(path.parent)
         with published(path, self.address(key)) as file:
             yield file
 

@@ -1,0 +1,57 @@
+import pytest
+from pydantic import Field
+
+from nemoflow.config import Config, build, identity, read_toml, tuning
+from nemoflow.errors import ConfigError, InputError
+
+
+class Inner(Config):
+    size: int = Field(1, gt=0)
+
+
+class Outer(Config):
+    name: str
+    inner: Inner = Inner()
+    concurrency: int = tuning(4, gt=0)
+
+
+def test_the_identity_leaves_out_what_only_changes_the_cost():
+    assert identity(Outer(name="a", concurrency=9)) == {"name": "a", "inner": {"size": 1}}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "a", "nmae": 1}, r"w: x\.nmae: unknown key \(value 1\); known keys: concurrency, inner, name"),
+        ({}, r"w: x\.name: missing; it has no default"),
+        ({"name": 3}, r"w: x\.name: input should be a valid string, got 3"),
+        ({"name": "a", "inner": {"size": 0}}, r"w: x\.inner\.size: input should be greater than 0, got 0"),
+        ({"name": "a", "concurrency": "many"}, r"concurrency: .* got 'many'"),
+    ],
+)
+def test_a_wrong_value_names_its_key_the_value_and_what_is_right(values, message):
+    with pytest.raises(ConfigError, match=message):
+        build(Outer, values, "w: x")
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {"a": 1, "b": 2}, "w")
+    assert all(name in str(caught.value) for name in ("w.a", "w.b", "w.name"))
+
+
+def test_a_config_does_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        Outer(name="a").name = "b"
+
+
+def test_a_file_that_is_no_toml_is_named_with_its_line(tmp_path):
+    path = tmp_path / "w.toml"
+    path.write_text("a = 1\nb = \n")
+    with pytest.raises(ConfigError, match=r"w\.toml: not valid TOML.*line 2"):
+        read_toml(path)
+    path.write_bytes(b"a = '\xff'")
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        read_toml(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_toml(tmp_path / "none.toml")
