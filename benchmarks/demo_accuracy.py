@@ -118,9 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             spent = " | ".join(f"{each:.0f}" for each in (seconds["make-student"], seconds["train-adapter"], without_control))
             for kind in accuracy["evaluate-base"]:
                 shares = " | ".join(f"{accuracy[name][kind]:.1%}" if name in accuracy else "-" for name in SCORED)
-                print(
-                    f"| {seed} | {kind} | {shares} | {seconds['make-student']:.0f} | {seconds['train-adapter']:.0f} | {without_control:.0f} |"
-                )
+                print(f"| {seed} | {kind} | {shares} | {spent} |")
             sys.stdout.flush()
             missed += [f"seed {seed}: {miss}" for miss in misses(accuracy)]
     print("\n".join(missed) or f"every base <= {BASE_AT_MOST:.0%}, adapter >= {ADAPTER_AT_LEAST:.0%}, control <= {CONTROL_AT_MOST:.0%}")

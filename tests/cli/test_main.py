@@ -154,3 +154,15 @@ def test_sigterm_ends_a_run_with_75_and_the_cleanup_done(tmp_path):
     assert process.returncode == 75, err
     assert b"SIGTERM: saving, then stopping" in err
     assert (tmp_path / "root/runs/toy/close/manifest.json").exists()
+
+
+def test_a_bucket_is_a_root_like_any_other(workflow, s3_root, capsys):
+    assert ends_with("doctor", workflow, "--root", s3_root) == 0
+    assert ends_with("run", workflow, "--root", s3_root) == 0
+    assert "5 steps ran" in capsys.readouterr().out
+    assert ends_with("run", workflow, "--root", s3_root, "--run", "other", "--set", '{"page.count": 2}') == 0
+    assert "3 steps ran" in capsys.readouterr().out
+    assert ends_with("lineage", f"{s3_root}/runs/other/page", "--root", s3_root) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()][:2] == ["other/page", "toy/copy"]
+    assert ends_with("runs", "--root", s3_root) == 0
+    assert capsys.readouterr().out.count("5 nodes done") == 2

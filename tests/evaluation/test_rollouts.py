@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
 
 from nemoflow.errors import InputError
 from nemoflow.evaluation.rollouts import Limits, Student, choose, load_student, trace_all
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
-from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
 
 PROBLEMS = numerals(7)
 LIMITS = Limits(max_new_tokens=12, batch_size=3)

@@ -6,7 +6,9 @@ from nemoflow.models.families import family_of
 
 def test_a_name_on_disk_and_a_name_in_memory_are_the_same_module():
     family = family_of("nemotron_h")
-    assert family.module("backbone.layers.3.mixer.in_proj") == family.module("model.layers.3.mixer.in_proj") == "model.layers.3.mixer.in_proj"
+    assert (
+        family.module("backbone.layers.3.mixer.in_proj") == family.module("model.layers.3.mixer.in_proj") == "model.layers.3.mixer.in_proj"
+    )
     assert family.module("backbones.x") == "backbones.x"
     assert family.module("lm_head") == "lm_head"
 

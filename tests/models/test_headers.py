@@ -3,15 +3,17 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.models.handmade import SIZES, encode, numbers, with_header, write
 
 from nemoflow.errors import InputError
 from nemoflow.models.headers import read_config, read_folder, read_header
-from tests.models.handmade import SIZES, encode, numbers, with_header, write
 
 SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
-TENSORS = st.dictionaries(st.text(min_size=1).filter(lambda name: name != "__metadata__"), st.tuples(st.sampled_from(sorted(SIZES)), SHAPES))
+TENSORS = st.dictionaries(
+    st.text(min_size=1).filter(lambda name: name != "__metadata__"), st.tuples(st.sampled_from(sorted(SIZES)), SHAPES)
+)
 
 
 def refused(folder: Path, content: bytes, match: str) -> None:
@@ -26,6 +28,7 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8))
     return json.dumps({"t": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}).encode()
 
 
+@settings(deadline=None)
 @given(TENSORS)
 def test_names_dtypes_shapes_and_bytes_come_back_as_they_were_written(tmp_path_factory, tensors):
     path = tmp_path_factory.mktemp("t") / "x.safetensors"
@@ -36,6 +39,7 @@ def test_names_dtypes_shapes_and_bytes_come_back_as_they_were_written(tmp_path_f
     assert all(tensor.parameters == math.prod(tensor.shape) for tensor in found.values())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail_otherwise_than_with_an_error_that_names_the_file(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("t") / "x.safetensors"
@@ -46,6 +50,7 @@ def test_no_bytes_make_it_fail_otherwise_than_with_an_error_that_names_the_file(
         assert str(path) in str(error)  # noqa: PT017 - either outcome is right
 
 
+@settings(deadline=None)
 @given(TENSORS.filter(bool), st.data())
 def test_a_file_that_is_cut_off_anywhere_is_refused(tmp_path_factory, tensors, data):
     content = encode({name: numbers(dtype, shape) for name, (dtype, shape) in tensors.items()})

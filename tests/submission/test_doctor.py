@@ -4,11 +4,11 @@ import json
 import struct
 
 import pytest
+from tests.models.handmade import numbers
+from tests.submission.lora import MODULES, PREFIX, Lora, save_base, sound
 
 from nemoflow.errors import InputError, SubmissionError
 from nemoflow.submission.doctor import Checkup, examine
-from tests.models.handmade import numbers
-from tests.submission.lora import MODULES, PREFIX, Lora, save_base, sound
 
 IN_PROJ = f"{PREFIX}model.layers.0.mixer.in_proj"
 EXPERTS = tuple(module for module in MODULES if ".experts." in module)
@@ -174,7 +174,9 @@ def test_an_adapter_of_another_model_is_called_one(tmp_path, base):
 def test_a_shape_that_the_base_does_not_have_names_the_shape_it_needs(tmp_path, base):
     lora = Lora(tmp_path / "adapter").add("model.layers.0.mixer.in_proj", (20, 9))
     lora.config["target_modules"] = ["in_proj"]
-    assert f"{IN_PROJ}.lora_A.weight: shape is [4, 9], the base model's model.layers.0.mixer.in_proj needs [4, 8]" in only_violation(lora, base)
+    assert f"{IN_PROJ}.lora_A.weight: shape is [4, 9], the base model's model.layers.0.mixer.in_proj needs [4, 8]" in only_violation(
+        lora, base
+    )
 
 
 def test_a_module_with_a_rank_of_its_own_is_refused(lora, base):

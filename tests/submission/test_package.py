@@ -5,11 +5,11 @@ import time
 import zipfile
 
 import pytest
+from tests.submission.lora import Lora, save_base, sound
 
 from nemoflow.errors import SubmissionError
 from nemoflow.submission.doctor import examine
 from nemoflow.submission.package import Receipt, pack
-from tests.submission.lora import Lora, save_base, sound
 
 
 @pytest.fixture

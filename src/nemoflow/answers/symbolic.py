@@ -4,8 +4,8 @@ r"""Symbolic equality of answers, by Math-Verify in worker processes that can be
         for finding in pool.compare([(r"\frac{1}{2}", "0.5"), ("5", "9^{9^{9^9}}")]):
             print(finding.verdict, finding.rule)      # right symbolic, then unclear time-limit
 
-A pair goes through the cheap steps first (`cheap.settle`), so that most never reach a worker. A pair that takes a worker down
-by time or memory is `unclear` with the reason, and the next pair gets a fresh worker. Findings come in the order of the pairs.
+A pair goes through the cheap steps first (`cheap.settle`), so that most never reach a worker. A pair that takes its process
+down by time or memory is `unclear` with the reason, and the next pair gets a fresh process. Findings come in the order of the pairs.
 """
 
 import json
@@ -36,7 +36,7 @@ PATIENCE = 20
 """Wall time after which a worker is taken for stuck, in multiples of its CPU time: it only matters where it does not run at all."""
 
 GRACE_S = 10
-"""For a worker to end by itself once its input or output has ended; killing it at once would hide why it ended."""
+"""For a worker to end by itself once it was told to or its input has ended."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,12 @@ class SymbolicPool:
             patience = min(worker.deadline for worker in busy) - time.monotonic()
             ready = [key.data for key, _ in selector.select(max(0.0, patience))]
         for worker in busy:
-            if worker in ready and worker.read():
-                continue
-            if worker in ready or worker.deadline <= time.monotonic():
-                pair, status = worker.pair, self._bury(worker)
-                assert pair is not None
+            pair = worker.pair
+            assert pair is not None
+            status = worker.read() if worker in ready else None
+            if worker.is_over or worker.deadline <= time.monotonic():
+                status = self._bury(worker)
+            if status is not None and pair.finding is None:
                 pair.deaths += 1
                 pair.finding = _obituary(status, pair.deaths, self._timeout_s, self._memory_mb)
                 if pair.finding is None:
@@ -160,7 +161,7 @@ class _Worker:
         self._input, self.output = self._process.stdin, self._process.stdout
         self.pair: _Pair | None = None
         self.deadline = 0.0
-        self._is_ready = self._is_at_end = False
+        self.is_over = self._is_ready = False
         self._buffer = b""
 
     def take(self, pair: _Pair) -> None:
@@ -172,25 +173,27 @@ class _Worker:
             while line:
                 line = line[self._input.write(line) or 0 :]
 
-    def read(self) -> bool:
-        """Take in what it wrote; False where it is dead."""
+    def read(self) -> int | None:
+        """Take in what it wrote; the exit status of its child where its pair took that down."""
         chunk = os.read(self.output.fileno(), 65536)
+        self.is_over = not chunk
+        died = None
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
-        for line in lines:
+        for message in map(json.loads, lines):
             if not self._is_ready:
                 self._is_ready = True
                 continue
-            answer = json.loads(line)
             assert self.pair is not None
-            self.pair.finding = Finding("right" if answer["right"] else "wrong", "symbolic", answer["reason"])
+            died = message.get("died")
+            if died is None:
+                self.pair.finding = Finding("right" if message["right"] else "wrong", "symbolic", message["reason"])
             self.pair = None
-        self._is_at_end = not chunk
-        return bool(chunk)
+        return died
 
     def end(self) -> int:
-        """Kill it where it still runs, collect it and return its exit status."""
-        if self.pair is not None and not self._is_at_end:
-            self._process.kill()
+        """End it where it still runs, collect it and return its exit status."""
+        if self.pair is not None and not self.is_over:
+            self._process.terminate()
         self._input.close()
         self.output.close()
         with suppress(subprocess.TimeoutExpired):

@@ -49,7 +49,6 @@ def normalised(text: str) -> str:
 class Plan:
     """What is dropped, by number of the row, and the id that it duplicates."""
 
-    rows: int = 0
     exact: dict[int, str] = field(default_factory=dict)
     near: dict[int, str] = field(default_factory=dict)
 
@@ -93,7 +92,6 @@ def _survey_responses(traces: Iterable[Trace], near_threshold: float | None) -> 
         text = normalised(trace.response)
         sketch = _sketch(text) if near_threshold is not None else None
         problems[trace.problem_id][_digest(text)].append(_Copy(_rank(trace), trace.id, row, sketch))
-        plan.rows += 1
     for groups in problems.values():
         best = [_drop_exact(sorted(copies), plan.exact) for copies in groups.values()]
         if near_threshold is not None:
@@ -109,7 +107,6 @@ def _survey_statements(traces: Iterable[Trace], near_threshold: float | None) ->
         text = normalised(statement_of(trace))
         asked[trace.problem_id] = min(asked.get(trace.problem_id, (_digest(text), text)), (_digest(text), text))
         rows[trace.problem_id].append(row)
-        plan.rows += 1
     statements: dict[bytes, list[_Copy]] = defaultdict(list)
     for number, problem_id in enumerate(rows):
         digest, text = asked[problem_id]

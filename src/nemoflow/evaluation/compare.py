@@ -1,6 +1,5 @@
 """Base against adapter, problem by problem: what training fixed, what it broke, and problems worth reading."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,7 +56,10 @@ def counts(pairs: Iterable[Pair], kind: str | None = None) -> dict[Change, int]:
 def mcnemar(fixed: int, broken: int) -> float:
     """Exact two-sided p of McNemar's test: chance of a split this uneven if training changed answers without direction."""
     changed = fixed + broken
-    tail = sum(math.comb(changed, index) for index in range(min(fixed, broken) + 1))
+    tail = ways = 1
+    for index in range(min(fixed, broken)):
+        ways = ways * (changed - index) // (index + 1)
+        tail += ways
     return float(min(1.0, 2 * tail / 2**changed))
 
 

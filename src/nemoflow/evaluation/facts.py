@@ -4,9 +4,12 @@ A manifest is read as JSON values (`run`, `node`, `step`, `fingerprint`, `inputs
 so a report can be made of any run whose manifests are at hand.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_IN_A_RUN = re.compile(r"runs/[^/]+/[^/]+/[^/]+$")
 
 Manifest = Mapping[str, Any]
 
@@ -79,8 +82,9 @@ class StepFact:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Address of each input."""
-        return {name: str(source["address"]) for name, source in self.manifest.get("inputs", {}).items()}
+        """Address of each input; one of a run without the root, which says nothing on another machine."""
+        addresses = {name: str(source["address"]) for name, source in self.manifest.get("inputs", {}).items()}
+        return {name: address[found.start() :] if (found := _IN_A_RUN.search(address)) else address for name, address in addresses.items()}
 
     @property
     def engines(self) -> str:

@@ -55,7 +55,7 @@ def _headline(evidence: Evidence) -> str:
         f"{_score('with the adapter', adapter, 'adapter')}</div>"
         f'<p class="lead">Of {adapter.problems:,} held-out problems of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f" (exact McNemar p {chance}). Scored by the contest's metric, revision {revision},"
+        f" (exact McNemar p&nbsp;{chance}). Scored by the contest's metric, revision {revision},"
         " one greedy attempt each.</p></header>"
     )
 
@@ -69,7 +69,7 @@ def _score(name: str, tally: Tally, css: str) -> str:
 
 
 def _chance(chance: float) -> str:
-    return "&lt; 0.001" if chance < 0.001 else f"= {chance:.3f}"
+    return "&lt;&nbsp;0.001" if chance < 0.001 else f"=&nbsp;{chance:.3f}"
 
 
 def _accuracy_section(evidence: Evidence) -> str:
@@ -112,7 +112,7 @@ def _endings_table(rows: list[AccuracyRow]) -> str:
         for row in rows
         for name, tally in (("base", row.base), ("adapter", row.adapter))
     ]
-    heads = ("kind", "model", "cut off at the limit", "without a box", "tokens each")
+    heads = ("kind", "model", "cut off", "no box", "tokens each")
     return table(heads, lines, numbers=range(2, 5), label="How the responses end")
 
 

@@ -37,15 +37,15 @@ def run_section(evidence: Evidence) -> str:
     rows = [
         (
             text(step.node),
-            _fate(step),
             f'<span class="bar" style="width:{_bar_width(step.seconds, longest):.1f}rem"></span>{duration(step.seconds)}',
             f"{step.rows_in:,}" if step.rows_in else "",
             _rows_out(step),
+            _fate(step),
         )
         for step in evidence.steps
     ]
-    heads = ("step", "", "time", "rows in", "rows out")
-    return section("The run and its cost", facts(cost), table(heads, rows, numbers=(2, 3, 4), label="Steps of the run"))
+    heads = ("step", "time", "rows in", "rows out", "")
+    return section("The run and its cost", facts(cost), table(heads, rows, numbers=(1, 2, 3), label="Steps of the run"))
 
 
 def submission_section(evidence: Evidence) -> str:
@@ -61,7 +61,7 @@ def submission_section(evidence: Evidence) -> str:
                 ("archive", f"{text(receipt['archive'])}, {receipt['bytes']:,} bytes"),
                 ("sha256", f"<code>{text(receipt['sha256'])}</code>"),
                 ("adapter", f"rank {receipt['rank']}, scale {receipt['scale']:g}, {text(', '.join(receipt['dtypes']))}"),
-                ("tensors", f"{receipt['tensors']:,} of {receipt['modules']:,} modules, {receipt['parameters']:,} parameters"),
+                ("tensors", f"{receipt['tensors']:,} on {receipt['modules']:,} modules, {receipt['parameters']:,} parameters"),
                 ("modules that learned nothing", f"{receipt['dead_modules']:,}"),
             )
         ),

@@ -17,7 +17,7 @@ class DecontaminateConfig(Config):
     words: int = Field(WORDS, ge=2)
     """Words in a row that a training statement may not share with an evaluation statement; numbers are words."""
     boilerplate: float = Field(BOILERPLATE, ge=0, le=1)
-    """A word in more than this share of the statements of either side tells nothing, and runs of such words are boilerplate; 1 counts all."""
+    """A word in more than this share of the statements of either side tells nothing; runs of such words are boilerplate."""
     max_share: float = Field(0.1, ge=0, le=1)
     """Largest share of contaminated problems: beyond it something is wrong with the split, and the step refuses."""
 

@@ -147,3 +147,11 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     if disk.is_mount():
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+def s3_root(minio: MinioServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty root in a real bucket, with the environment that opens it."""
+    for name, value in minio.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/tests/{uuid.uuid4().hex}"

@@ -1,0 +1,61 @@
+from xml.etree import ElementTree
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemoflow.evaluation.charts import WIDTH, AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.score import Tally
+
+TALLIES = st.integers(0, 500).flatmap(lambda total: st.builds(Tally, st.just(total), st.integers(0, total)))
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=30)
+LOSSES = st.lists(st.floats(0, 1e4, allow_nan=False), min_size=1, max_size=2000)
+
+
+def numbers_within(svg: str) -> None:
+    """It is XML, and everything that has a place is inside the drawing."""
+    root = ElementTree.fromstring(svg)
+    _, _, width, height = map(float, root.get("viewBox").split())
+    assert width == WIDTH
+    for element in root.iter():
+        for names, limit in ((("x", "x1", "x2"), width), (("y", "y1", "y2"), height)):
+            assert all(-0.1 <= float(element.get(name)) <= limit + 0.1 for name in names if element.get(name))
+        for point in element.get("points", "").split():
+            x, y = map(float, point.split(","))
+            assert -0.1 <= x <= width + 0.1
+            assert -0.1 <= y <= height + 0.1
+
+
+@settings(deadline=None)
+@given(st.lists(st.builds(AccuracyRow, NAMES, TALLIES, TALLIES), max_size=10), st.booleans())
+def test_accuracy_bars_stay_inside_the_drawing_whatever_the_names_and_counts(rows, standalone):
+    numbers_within(accuracy_chart_svg(rows, standalone=standalone))
+
+
+@settings(deadline=None)
+@given(LOSSES)
+def test_a_curve_stays_inside_its_axes_whatever_its_values(losses):
+    numbers_within(curve_svg(list(enumerate(losses, 1)), "step", "loss"))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, st.lists(st.integers(0, 100_000), min_size=1, max_size=300), min_size=1, max_size=9))
+def test_histograms_stay_inside_the_drawing(groups):
+    numbers_within(histograms_svg(groups, "characters"))
+
+
+def test_the_bar_is_as_long_as_the_accuracy():
+    half = accuracy_chart_svg([AccuracyRow("all", Tally(10, 5), Tally(10, 10))])
+    bars = [float(rect.get("width")) for rect in ElementTree.fromstring(half).iter("{http://www.w3.org/2000/svg}rect")]
+    assert bars[1] == 2 * bars[0]
+
+
+def test_a_standalone_chart_brings_its_own_colours_for_light_and_dark():
+    rows = [AccuracyRow("unit", Tally(400, 3), Tally(400, 391))]
+    svg = accuracy_chart_svg(rows, standalone=True)
+    assert "prefers-color-scheme: dark" in svg
+    assert "unit: base 0.8 %, adapter 97.8 %" in svg
+    assert "<style>" not in accuracy_chart_svg(rows)
+
+
+def test_shares_at_the_ends_of_the_scale_are_whole_and_others_are_not_rounded_to_them():
+    assert [percent(share) for share in (0.0, 1.0, 0.978, 0.001)] == ["0 %", "100 %", "97.8 %", "0.1 %"]

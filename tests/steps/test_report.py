@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+from tests.evaluation.made import RECEIPT, attempt, problem, rejected
+from tests.steps.alone import Alone, write_lines
+
+from nemoflow.errors import InputError
+from nemoflow.evaluation.score import score, verify_rollouts
+from nemoflow.records import Example
+from nemoflow.steps.report import REPORT
+
+PROBLEMS = [problem(index, kind) for kind in ("numeral", "unit") for index in range(4)]
+BY_ID = {row.id: row for row in PROBLEMS}
+
+
+def write_json(folder: Path, name: str, value: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(json.dumps(value))
+    return folder
+
+
+def evaluation(folder: Path, answer: str) -> dict[str, Path]:
+    traces = verify_rollouts([attempt(row, answer) for row in PROBLEMS], BY_ID)
+    report = {"v": 1, "model": "m", "revision": "c", "max_new_tokens": 8, **score(traces).to_json()}
+    return {"report": write_json(folder, "report.json", report), "rollouts": write_lines(folder / "rows" / "rollouts.jsonl", traces)}
+
+
+@pytest.fixture
+def step(tmp_path):
+    base, adapter = evaluation(tmp_path / "base", "II"), evaluation(tmp_path / "adapter", "XII")
+    inputs = {
+        "problems": write_lines(tmp_path / "eval.jsonl", PROBLEMS),
+        "base": base["report"],
+        "base_rollouts": base["rollouts"],
+        "adapter": adapter["report"],
+        "adapter_rollouts": adapter["rollouts"],
+    }
+    return Alone(REPORT, inputs, tmp_path / "root")
+
+
+def page(step: Alone, manifest) -> Path:
+    return step.root / manifest.outputs["page"].address
+
+
+def test_two_evaluations_and_their_problems_are_enough_for_a_page(step):
+    manifest = step.run()
+    folder = page(step, manifest)
+    assert sorted(file.name for file in folder.iterdir()) == ["index.html", "summary.json"]
+    assert manifest.metrics == {"base_accuracy": 0.0, "adapter_accuracy": 1.0, "fixed": 8, "broken": 0}
+    assert json.loads((folder / "summary.json").read_bytes())["changes"]["fixed"] == 8
+
+
+def test_every_further_input_adds_its_part(step, tmp_path):
+    lora = write_json(tmp_path / "lora", "adapter_config.json", {})
+    (lora / "log.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    row = Example(id="e", problem_id="p", trace_id="t", category="unit", source="teacher", prompt="p", response="<think>\n</think>")
+    step.inputs |= {
+        "lora": lora,
+        "corpus": write_lines(tmp_path / "corpus.jsonl", [row]),
+        "submission": write_json(tmp_path / "zip", "receipt.json", RECEIPT),
+        "rejected": write_lines(tmp_path / "rejected.jsonl", [rejected("no-box"), rejected("no-box"), rejected("wrong")]),
+    }
+    said = (page(step, step.run()) / "index.html").read_text()
+    for part in ("Training loss over 2 steps", "1 responses that it learned from", RECEIPT["sha256"]):
+        assert part in said
+
+
+def test_evaluations_of_different_problems_are_not_compared(step, tmp_path):
+    fewer = verify_rollouts([attempt(row, "XII") for row in PROBLEMS[:3]], BY_ID)
+    step.inputs["base_rollouts"] = write_lines(tmp_path / "fewer.jsonl", fewer)
+    with pytest.raises(InputError, match="were not asked the same: 3 and 8 problems"):
+        step.run()
+
+
+def test_a_training_log_that_is_none_is_named(step, tmp_path):
+    step.inputs["lora"] = write_json(tmp_path / "lora", "adapter_config.json", {})
+    (tmp_path / "lora" / "log.jsonl").write_text("nope\n")
+    with pytest.raises(InputError, match=r"log\.jsonl: not JSONL"):
+        step.run()
