@@ -1,10 +1,11 @@
 import pytest
 
 from nemoflow.errors import InputError
-from nemoflow.harvest.rationalize import Failure, choose, mentions_hint, plan, settle
+from nemoflow.harvest.rationalize import Failure, choose, plan, settle
 from nemoflow.harvest.traces import Asking
 from nemoflow.inference.request import Patience, Sampling
 from nemoflow.inference.teachers import Endpoint
+from nemoflow.prompts.hints import mentions_hint
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Problem, Trace, Verdict
 

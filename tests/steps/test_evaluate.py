@@ -6,6 +6,7 @@ from tests.steps.alone import Alone, write_lines
 
 from nemoflow.errors import InputError, Stopped
 from nemoflow.steps.evaluate import EVALUATE
+from nemoflow.submission.doctor import examine
 
 CONFIG = {"max_new_tokens": 8, "threads": 1, "batch_size": 4}
 PROBLEMS = numerals(9)
@@ -69,3 +70,10 @@ def test_an_empty_set_is_refused_by_its_address(step, tmp_path):
     step.inputs["problems"] = write_lines(tmp_path / "none.jsonl", [])
     with pytest.raises(InputError, match=r"none\.jsonl: holds no problem"):
         step.run(**CONFIG)
+
+
+def test_what_peft_saves_is_what_package_takes(base, tmp_path):
+    """The hand-made adapters of the package's tests are only as good as their likeness to this one."""
+    checkup = examine(save_tiny_adapter(base, tmp_path / "adapter"), base, max_rank=32)
+    assert (checkup.violations, checkup.warnings, checkup.dead) == ((), (), ())
+    assert checkup.tensors == 2 * checkup.modules == 18

@@ -62,8 +62,8 @@ def test_every_further_input_adds_its_part(step, tmp_path):
         "rejected": write_lines(tmp_path / "rejected.jsonl", [rejected("no-box"), rejected("no-box"), rejected("wrong")]),
     }
     said = (page(step, step.run()) / "index.html").read_text()
-    for part in ("Training loss over 2 steps", "1 responses that it learned from", RECEIPT["sha256"]):
-        assert part in said
+    for part in ("Training loss over 2 steps", "1 responses that it learned from", RECEIPT["sha256"], ">no-box<", ">wrong<"):
+        assert said.count(part) == 1, part
 
 
 def test_evaluations_of_different_problems_are_not_compared(step, tmp_path):

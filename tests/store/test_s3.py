@@ -12,12 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import BUCKET, MinioServer
 
 from nemoflow.errors import ConfigError, InputError, StoreError
 from nemoflow.store.s3 import S3Store
 from nemoflow.store.s3_server import Server
-
-from tests.conftest import BUCKET, MinioServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "the-access-key", "AWS_SECRET_ACCESS_KEY": "the-secret-key"}
 SOMEWHERE = Server.from_environment({**KEYS, "S3_ENDPOINT": "http://127.0.0.1:1", "AWS_REGION": "us-east-1"})

@@ -6,7 +6,6 @@ r"""Filters: each looks at one trace and says why it is not worth learning from,
 The cap of traces a problem needs all of them: `capped` is asked last, over those that passed.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -14,6 +13,7 @@ from nemoflow.answers.boxed import ends_with_box, last_box
 from nemoflow.curate.decision import KEEP, Decision
 from nemoflow.curate.statements import statement_of
 from nemoflow.prompts.chat import THINK_CLOSE, split_response
+from nemoflow.prompts.hints import mentions_hint
 from nemoflow.records import Trace
 
 Check = Callable[[Trace], str]
@@ -21,13 +21,6 @@ Check = Callable[[Trace], str]
 
 REPEATED_WORDS = 10
 """Words in a row that count as repeated where they occurred before: short idioms may recur, ten words do so in loops."""
-
-_TOLD = re.compile(
-    r"\bhints?\b|\b(?:known|given|provided|supplied|expected) (?:correct |final )?answer\b"
-    r"|\banswer (?:is|was|has been) (?:already )?(?:known|given(?! by)|provided|told|supplied)\b"
-    r"|\b(?:told|given) (?:that )?the (?:correct |final )?answer\b|\balready know the (?:correct |final )?answer\b",
-    re.IGNORECASE,
-)
 
 
 def came_back(trace: Trace) -> str:
@@ -70,8 +63,7 @@ def keeps_its_secret(trace: Trace) -> str:
     """A trace that was told the answer (STaR) does not speak of it, unless the statement itself uses the words."""
     if trace.source != "rationalized":
         return KEEP
-    own = {found.group().lower() for found in _TOLD.finditer(statement_of(trace))}
-    return "hint-leak" if any(found.group().lower() not in own for found in _TOLD.finditer(trace.response)) else KEEP
+    return "hint-leak" if mentions_hint(trace.response, statement_of(trace)) else KEEP
 
 
 def length_within(min_chars: int, max_chars: int | None) -> Check:

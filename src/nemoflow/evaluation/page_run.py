@@ -17,9 +17,10 @@ def dropped_section(evidence: Evidence, examples: str) -> str:
         for step in evidence.steps
         for index, (reason, count) in enumerate(step.dropped.items())
     ]
-    if not rows:
-        return section("What was dropped, and why", "<p>Nothing was dropped.</p>")
-    counted = table(("step", "reason", "rows", "of its input"), rows, numbers=(2, 3), label="Dropped rows by step and reason")
+    heads = ("step", "reason", "rows", "of its input")
+    counted = table(heads, rows, numbers=(2, 3), label="Dropped rows by step and reason") if rows else ""
+    if not rows and not examples:
+        counted = "<p>Nothing was dropped.</p>"
     return section("What was dropped, and why", counted, examples)
 
 

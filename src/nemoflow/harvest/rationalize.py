@@ -4,7 +4,6 @@ A kept trace carries the ordinary prompt, as if the answer had not been told: th
 `meta` names the failed trace (`parent`) and says `hint: true`.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,20 +12,9 @@ from typing import Literal
 from nemoflow.answers.competition import boxed_answer, verify
 from nemoflow.errors import InputError
 from nemoflow.harvest.traces import Asking, Attempt, attempt
+from nemoflow.prompts.hints import mentions_hint
 from nemoflow.prompts.teacher import ask, ask_with_hint
 from nemoflow.records import Problem, Trace, Verdict
-
-_TOLD = r"(?:known|given(?!\s+by)|provided|stated|told|supplied)"
-MENTIONS = re.compile(
-    r"\bhints?\b"
-    r"|\b(?:known|given|provided|stated|supplied|expected)\s+(?:correct\s+|final\s+)?answer\b"
-    rf"|\banswer\s+(?:is|was|has\s+been|that\s+was)\s+(?:already\s+)?{_TOLD}\b"
-    r"|\b(?:we|i)\s+already\s+know\s+(?:that\s+)?(?:the\s+)?(?:correct\s+|final\s+)?answer\b"
-    r"|\b(?:we|i)\s+(?:are|were|was|am|have\s+been)\s+(?:told|given)\s+(?:that\s+)?(?:the\s+)?(?:correct\s+|final\s+)?answer\b"
-    r"|\bas\s+if\s+(?:i|we)\s+(?:did|do)\s*(?:n't|\s+not)\s+know\b",
-    re.IGNORECASE,
-)
-"""Words by which reasoning gives away that it was told the answer."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +101,3 @@ def settle(trace: Trace, failure: Failure, system: str, revision: Literal["b", "
             "meta": {**trace.meta, "parent": failure.parent.id, "hint": True},
         }
     )
-
-
-def mentions_hint(response: str, statement: str) -> bool:
-    """Whether a response speaks of a told answer in words that the statement itself does not use."""
-    own = {found.lower() for found in MENTIONS.findall(statement)}
-    return any(found.lower() not in own for found in MENTIONS.findall(response))
