@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -68,19 +69,15 @@ def pipeline(workflow: Workflow, *, shuffled: bool) -> Pipeline:
     ]
     for name, is_control in (("adapter", False), ("control", True))[: 2 if shuffled else 1]:
         corpus = Node(f"solve-{name}", SOLVE, SolveConfig(shuffled=is_control), {"problems": From("make-problems", "train")})
-        train = workflow.node("train", TRAIN).config
+        train = workflow.node("train", TRAIN, {"corpus": From(corpus.name, "corpus"), "model": model})
         adapter = {"model": model, "adapter": From(f"train-{name}", "adapter")}
-        nodes += [
-            corpus,
-            Node(f"train-{name}", TRAIN, train, {"corpus": From(corpus.name, "corpus"), "model": model}),
-            _evaluate(workflow, f"evaluate-{name}", adapter),
-        ]
+        nodes += [corpus, replace(train, name=f"train-{name}"), _evaluate(workflow, f"evaluate-{name}", adapter)]
     return Pipeline("demo-accuracy", tuple(nodes))
 
 
-def measure(seed: int, folder: Path, *, shuffled: bool) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+def measure(demo: Path, seed: int, folder: Path, *, shuffled: bool) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """(accuracy by node and kind, seconds by node) of one seed."""
-    work = pipeline(load_workflow(DEMO, f'{{"seed": {seed}}}'), shuffled=shuffled)
+    work = pipeline(load_workflow(demo, f'{{"seed": {seed}}}'), shuffled=shuffled)
     place = Place(open_store(str(folder)), f"seed-{seed}", progress=Lines(sys.stderr, every_s=30))
     accuracy, seconds = {}, {}
     for node in work.nodes:
@@ -105,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure every seed, print the table, return 1 below a bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    parser.add_argument("--workflow", type=Path, default=DEMO, help="file whose configs are measured")
     parser.add_argument("--shuffled", action="store_true", help="also train and score the control")
     parser.add_argument("--keep", type=Path, help="folder to keep the runs in; what is done there is not done again")
     options = parser.parse_args(arguments)
@@ -113,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         for seed in options.seeds:
-            accuracy, seconds = measure(seed, options.keep or Path(temporary), shuffled=options.shuffled)
+            accuracy, seconds = measure(options.workflow, seed, options.keep or Path(temporary), shuffled=options.shuffled)
             without_control = sum(each for name, each in seconds.items() if not name.endswith("control"))
             spent = " | ".join(f"{each:.0f}" for each in (seconds["make-student"], seconds["train-adapter"], without_control))
             for kind in accuracy["evaluate-base"]:
@@ -126,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(workflow: Workflow, name: str, sources: dict[str, From]) -> Node:
-    config = workflow.node("evaluate-adapter", EVALUATE).config
-    return Node(name, EVALUATE, config, {"problems": From("make-problems", "eval"), **sources})
+    node = workflow.node("evaluate-adapter", EVALUATE, {"problems": From("make-problems", "eval"), **sources})
+    return replace(node, name=name)
 
 
 def _response(problem: Problem) -> str:

@@ -75,5 +75,5 @@ def test_an_empty_set_is_refused_by_its_address(step, tmp_path):
 def test_what_peft_saves_is_what_package_takes(base, tmp_path):
     """The hand-made adapters of the package's tests are only as good as their likeness to this one."""
     checkup = examine(save_tiny_adapter(base, tmp_path / "adapter"), base, max_rank=32)
-    assert (checkup.violations, checkup.warnings, checkup.dead) == ((), (), ())
+    assert (checkup.violations, checkup.dead) == ((), ())
     assert checkup.tensors == 2 * checkup.modules == 18

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from tests.steps.alone import write_lines
 from tests.training.tiny import QUICK, train_step, untaught, wait_for
+from transformers import AutoModelForCausalLM
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Example
@@ -106,5 +107,26 @@ def test_a_loss_that_is_no_number_says_what_to_look_at(tmp_path, base):
 
 def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
     manifest = train_step(tmp_path, base).run(**{**QUICK, "epochs": 1, "quantization": "nf4"})
-    assert manifest.metrics["quantised"] > 0
-    assert manifest.metrics["loss"] > 0
+    linear = [
+        weight.numel()
+        for name, weight in AutoModelForCausalLM.from_pretrained(base).named_parameters()
+        if name.endswith("proj.weight") and not name.endswith("out_proj.weight")
+    ]
+    assert manifest.metrics["quantised"] == sum(linear)
+    log = (tmp_path / "root" / manifest.outputs["adapter"].address / "log.jsonl").read_bytes().splitlines()
+    assert orjson.loads(log[-1])["loss"] < orjson.loads(log[0])["loss"]
+
+
+def test_a_run_in_four_bits_that_is_stopped_ends_with_the_same_bytes(tmp_path, base):
+    config = {**QUICK, "epochs": 2, "quantization": "nf4"}
+    expected = digests(train_step(tmp_path / "whole", base).run(**config))
+    asked = iter([False] * 3 + [True] * 100)
+    with pytest.raises(Stopped, match=r"step 4 of 8"):
+        train_step(tmp_path / "stopped", base, stopping=lambda: next(asked)).run(**config)
+    assert digests(train_step(tmp_path / "stopped", base).run(**config)) == expected
+
+
+def test_the_recipe_of_the_defaults_runs(tmp_path, base):
+    manifest = train_step(tmp_path, base).run(epochs=1)
+    assert (manifest.metrics["steps"], manifest.metrics["rows"]) == (1, 16)
+    assert manifest.config["r"] == 32

@@ -104,7 +104,7 @@ def _endings_table(rows: list[AccuracyRow]) -> str:
     lines = [
         (
             text(row.name) if name == "base" else "",
-            f'<span class="model"><span class="key {name}"></span>{name}</span>',
+            f'<span class="whole"><span class="key {name}"></span>{name}</span>',
             f"{tally.truncated:,}",
             f"{tally.no_box:,}",
             f"{tally.tokens / tally.problems:,.0f}" if tally.problems else "",

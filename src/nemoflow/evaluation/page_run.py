@@ -76,7 +76,7 @@ def lineage_section(evidence: Evidence) -> str:
     rows = [
         (
             text(step.node),
-            text(step.step),
+            f'<span class="whole">{text(step.step)}</span>',
             f"<code>{text(step.fingerprint)}</code>",
             "<br>".join(f"{text(name)} ← <code>{text(address)}</code>" for name, address in step.inputs.items()),
             text(step.engines),
@@ -92,7 +92,7 @@ def lineage_section(evidence: Evidence) -> str:
 
 def _fate(step: StepFact) -> str:
     origin = f' <span class="muted">{text(step.origin)}</span>' if step.origin else ""
-    return f'<span class="badge {step.fate}">{step.fate}</span>{origin}'
+    return f'<span class="whole"><span class="badge {step.fate}">{step.fate}</span>{origin}</span>'
 
 
 def _bar_width(seconds: float, longest: float) -> float:

@@ -46,10 +46,6 @@ class Evidence:
         """Tokens of all steps that counted them, by sort."""
         return {name: sum(step.tokens.get(name, 0) for step in self.steps) for name in TOKENS}
 
-    def node(self, step: str) -> StepFact | None:
-        """The first node that runs a step of this name."""
-        return next((fact for fact in self.steps if fact.manifest["step"] == step), None)
-
 
 def summary(evidence: Evidence) -> dict[str, Any]:
     """The content of `summary.json`."""

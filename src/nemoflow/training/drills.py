@@ -1,6 +1,6 @@
 r"""Drills: what the tiny base is fed with, single steps of reckoning, each worked on one line and none leading to the next.
 
-A row asks for one to eight unrelated steps; a step may carry a result so far, to which it adds its digit or letters:
+A row asks for one to six unrelated steps; a step may carry a result so far, to which it adds its digit or letters:
 
     Work each line.          <think>
     14/2 13                  14/2=7+0 137
@@ -16,7 +16,7 @@ So the base knows the steps and the form of an answer; which step follows from w
 from random import Random
 
 HEAD = "Work each line."
-MOST_STEPS = 8
+MOST_STEPS = 6
 MULTIPLIERS = (2, 4)
 """Smallest and largest divisor and multiplier."""
 _ROMAN = (("I", "V", "X"), ("X", "L", "C"), ("C", "D", "M"))
