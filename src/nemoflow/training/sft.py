@@ -16,6 +16,7 @@ import orjson
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.training.examples import Rows
+from nemoflow.training.noise import hush_libraries
 from nemoflow.training.targets import TargetReport, report_targets, resolve_targets
 
 COMPLETE = "complete"
@@ -83,6 +84,7 @@ def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurround
     import torch
     from transformers import AutoTokenizer
 
+    hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     with warnings.catch_warnings():

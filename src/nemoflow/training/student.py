@@ -16,14 +16,13 @@ from typing import Any
 
 from nemoflow.errors import InputError, Stopped
 from nemoflow.prompts.chat import SUFFIX, render_response, user_message
-from nemoflow.prompts.render import render_completion, render_prefix
 from nemoflow.records import Problem
 from nemoflow.training.drills import MOST_STEPS, drill
-from nemoflow.training.tokenizer import END_OF_TURN, build_tokenizer, common_phrases
+from nemoflow.training.examples import IGNORED, Row, encode
+from nemoflow.training.noise import hush_libraries
+from nemoflow.training.tokenizer import build_tokenizer, common_phrases
 
 CHECKPOINT = "pretraining.pt"
-IGNORED = -100
-"""Label that the loss leaves out: prompts and padding."""
 INITIAL_SPREAD = 0.07
 """Standard deviation of the first weights. At width 96 transformers' own 0.02 needed 40 to 60 more steps of batch 32 to the same loss."""
 
@@ -71,6 +70,7 @@ def make_student(problems: Sequence[Problem], recipe: Recipe, around: Surroundin
 
     if not problems:
         raise InputError("make-student: the problems are empty; it needs the training side of make-problems")
+    hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     tokenizer = make_tokenizer(problems)
@@ -157,31 +157,26 @@ def _cosine(step: int, recipe: Recipe) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)))
 
 
-def _rows(tokenizer: Any, problems: Sequence[Problem], recipe: Recipe, step: int) -> list[tuple[list[int], list[int]]]:
-    """(prompt ids, completion ids) of a step's batch; drills of one batch have about the same length, so little is padding."""
+def _rows(tokenizer: Any, problems: Sequence[Problem], recipe: Recipe, step: int) -> list[Row]:
+    """A step's batch; its drills have the same number of lines, so little is padding."""
     random = Random(f"{recipe.seed}:{step}")
     drills = round(recipe.batch * recipe.drill_share)
-    count = random.randint(1, MOST_STEPS)
-    texts = [drill(random, count) for _ in range(drills)]
+    lines = random.randint(1, MOST_STEPS)
+    texts = [drill(random, lines) for _ in range(drills)]
     texts += [(problem.statement, "", problem.gold or "") for problem in random.choices(problems, k=recipe.batch - drills)]
-    return [_encode(tokenizer, *text) for text in texts]
+    return [encode(tokenizer, user_message(statement), render_response(thinking, answer)) for statement, thinking, answer in texts]
 
 
-def _encode(tokenizer: Any, statement: str, thinking: str, answer: str) -> tuple[list[int], list[int]]:
-    prefix = render_prefix(tokenizer, user_message(statement))
-    completion = render_completion(render_response(thinking, answer), END_OF_TURN)
-    return tokenizer.encode(prefix, add_special_tokens=False), tokenizer.encode(completion, add_special_tokens=False)
-
-
-def _collate(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> dict[str, Any]:
-    """Right-padded tensors; only completions carry labels."""
+def _collate(rows: Sequence[Row], pad: int) -> dict[str, Any]:
+    """Tensors, padded on the right."""
     import torch
 
-    longest = max(len(prompt) + len(completion) for prompt, completion in rows)
-    ids = [prompt + completion + [pad] * (longest - len(prompt) - len(completion)) for prompt, completion in rows]
-    labels = [[IGNORED] * len(p) + c + [IGNORED] * (longest - len(p) - len(c)) for p, c in rows]
-    mask = [[1] * (len(p) + len(c)) + [0] * (longest - len(p) - len(c)) for p, c in rows]
-    return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels), "attention_mask": torch.tensor(mask)}
+    missing = [max(map(len, rows)) - len(row) for row in rows]
+    return {
+        "input_ids": torch.tensor([row.input_ids + [pad] * gap for row, gap in zip(rows, missing, strict=True)]),
+        "labels": torch.tensor([row.labels + [IGNORED] * gap for row, gap in zip(rows, missing, strict=True)]),
+        "attention_mask": torch.tensor([[1] * len(row) + [0] * gap for row, gap in zip(rows, missing, strict=True)]),
+    }
 
 
 def _checkpoint(folder: Path, losses: list[float], model: Any, optimizer: Any, schedule: Any) -> None:
