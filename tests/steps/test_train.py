@@ -95,6 +95,12 @@ def test_a_corpus_of_which_nothing_is_left_is_bad_input(tmp_path, base):
         step.run(**QUICK)
 
 
+def test_a_folder_that_is_no_model_is_named_with_what_it_lacks(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: holds no config\.json"):
+        train_step(tmp_path, tmp_path / "empty").run(**QUICK)
+
+
 def test_targets_that_match_nothing_stop_the_run_and_name_what_there_is(tmp_path, base):
     with pytest.raises(ConfigError, match=r"gate_proj.*there are: down_proj, in_proj, k_proj"):
         train_step(tmp_path, base).run(**{**QUICK, "targets": ("q_proj", "gate_proj")})

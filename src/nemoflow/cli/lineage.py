@@ -1,10 +1,12 @@
 """`nemoflow lineage`: the chain of manifests behind an artifact."""
 
+from collections import defaultdict
+
 import click
 
 from nemoflow.cli.options import DEFAULT_ROOT, ROOT
 from nemoflow.errors import InputError
-from nemoflow.flow.manifest import Manifest
+from nemoflow.flow.manifest import InputRecord, Manifest
 from nemoflow.flow.place import read_manifest
 from nemoflow.store import Store, open_store
 
@@ -32,22 +34,30 @@ def _parse(address: str, store: Store) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _tell(store: Store, manifest: Manifest, depth: int, told: set[str]) -> None:
+def _tell(store: Store, manifest: Manifest, depth: int, told: set[str], role: str = "") -> None:
     name = f"{manifest.run}/{manifest.node}"
-    head = f"{'  ' * depth}{name}  {manifest.step} v{manifest.version}  {manifest.fingerprint[:12]}"
-    origin = f"  from {manifest.reused_from.removeprefix('runs/')}" if manifest.reused_from else ""
+    head = f"{'  ' * depth}{name}{role}  {manifest.step} v{manifest.version}  {manifest.fingerprint[:12]}"
     if name in told:
         click.echo(f"{head}  (above)")
         return
     told.add(name)
+    origin = f"  from {manifest.reused_from.removeprefix('runs/')}" if manifest.reused_from else ""
     rows = f"  {manifest.rows_out} rows" if manifest.rows_out else ""
     click.echo(f"{head}{origin}{rows}  {manifest.started}  {manifest.code}")
-    for input_name, record in manifest.inputs.items():
+    for names, record in _grouped(manifest).items():
         upstream = _upstream(store, record.address)
         if upstream is None:
-            click.echo(f"{'  ' * (depth + 1)}{input_name}: {record.address}  {record.fingerprint[:12]}")
+            click.echo(f"{'  ' * (depth + 1)}{record.address} as {names}  {record.fingerprint[:12]}")
         else:
-            _tell(store, upstream, depth + 1, told)
+            _tell(store, upstream, depth + 1, told, f" as {names}")
+
+
+def _grouped(manifest: Manifest) -> dict[str, InputRecord]:
+    """Inputs by their names, those that one node gave together."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, record in manifest.inputs.items():
+        groups[record.fingerprint.partition(".")[0]].append(name)
+    return {", ".join(names): manifest.inputs[names[0]] for names in groups.values()}
 
 
 def _upstream(store: Store, address: str) -> Manifest | None:

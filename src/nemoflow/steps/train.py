@@ -7,6 +7,7 @@ from pydantic import Field
 
 from nemoflow.artifacts import Adapter, Corpus, Model
 from nemoflow.config import Config, tuning
+from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
@@ -67,6 +68,9 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
 
     base = inputs["model"].folder()
+    missing = [name for name in ("config.json", "tokenizer_config.json") if not (base / name).is_file()]
+    if missing:
+        raise InputError(f"{inputs['model'].address}: holds no {missing[0]}; a base model is a folder of config, weights and tokenizer")
     rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length)
     need_rows(rows, config.max_length)
     recipe = SftRecipe(**config.model_dump(exclude={"max_length"}))
