@@ -103,6 +103,19 @@ def test_a_full_disk_in_a_step_is_a_store_error_that_says_what_to_do(tmp_path):
         execute(Pipeline("p", (node,)), "fill", place(tmp_path))
 
 
+def test_a_full_disk_that_a_library_hides_is_a_store_error_too(tmp_path):
+    def fill(config, inputs, outputs, context):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    def other(config, inputs, outputs, context):
+        raise RuntimeError("something else")
+
+    for run, error, message in ((fill, StoreError, "no space left; free space"), (other, RuntimeError, "something else")):
+        node = Node("fill", Step("fill", 1, CountConfig, run), CountConfig())
+        with pytest.raises(error, match=message):
+            execute(Pipeline("p", (node,)), "fill", place(tmp_path))
+
+
 def test_a_gate_that_skips_skips_what_needs_its_result(tmp_path):
     pipeline = Pipeline(
         "gated",

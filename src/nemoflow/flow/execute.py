@@ -5,7 +5,9 @@ The command line, the local run and a pod all end here.
 
 import errno
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -26,6 +28,11 @@ from nemoflow.flow.place import Place, index_key
 from nemoflow.flow.plan import NodePlan, differences, is_transient
 from nemoflow.flow.scratch import StoredRows, StoredScratch
 from nemoflow.flow.step import Context, Outcome, Shard
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_BYTES = 2**20
+"""A disk with less than this left counts as full when a step fails on it."""
+WHEN_FULL = "free space there and run again, what was finished is kept"
 
 
 def execute(pipeline: Pipeline, name: str, place: Place, shard: Shard | None = None, *, force: bool = False) -> Manifest:
@@ -171,10 +178,20 @@ def _skipped_input(node: Node, place: Place) -> Outcome | None:
 def _as_nemoflow_error(error: BaseException, place: Place) -> NemoflowError | None:
     if isinstance(error, NemoflowError):
         return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        where = error.filename or place.store.root
-        return StoreError(f"{where}: {error.strerror}; free space there and run again, what was finished is kept")
-    return None
+    if isinstance(error, OSError) and error.errno in FULL:
+        return StoreError(f"{error.filename or place.store.root}: {error.strerror}; {WHEN_FULL}")
+    full = _full_disk(error, place)
+    return StoreError(f"{full}: no space left; {WHEN_FULL}; it showed as {type(error).__name__}: {error}") if full else None
+
+
+def _full_disk(error: BaseException, place: Place) -> str:
+    """The folder whose disk is full, empty where none is. Libraries hide the cause: torch tells of an unexpected file position."""
+    local = place.store.local_path("runs")
+    folders = [folder for folder in (local, Path(tempfile.gettempdir())) if folder is not None and folder.exists()]
+    if not isinstance(error, Exception) or not folders:
+        return ""
+    says_so = os.strerror(errno.ENOSPC) in str(error)
+    return next((str(folder) for folder in folders if shutil.disk_usage(folder).free < FULL_BYTES), str(folders[0]) if says_so else "")
 
 
 def _write_failure(place: Place, key: str, record: FailureRecord) -> None:

@@ -8,13 +8,15 @@
 
 The solver keeps the interval of factors that every example's rounding allows, and answers with the shortest decimal in it.
 Where one example and the question are whole numbers below ten its reasoning is done by columns: the factor by short division, then
-the product from the lowest digit on; each line carries the result so far, without which a small student loses its place:
+the product from the lowest digit on; each line carries the result so far, and the division the multiplier to come, without which a
+small student loses its place (one that had to look the multiplier up after the division guessed it in every second puzzle):
 
+    4.00
     2.00 2.74
-    2/2=1+0 1
-    7/2=3+1 13
-    14/2=7+0 137
-    137 reversed 731
+    2/2=1+0 1 *4
+    7/2=3+1 13 *4
+    14/2=7+0 137 *4
+    137*4 reversed 731
     7*4+0=28 8
     3*4+2=14 .48
     1*4+1=5 5.48
@@ -178,7 +180,8 @@ def _by_columns(puzzle: _Puzzle, answer: str) -> str:
             factor = int(hundredths / given.value)
             product = _product(factor, int(multiplier))
             if factor > 99 and product[-1].endswith(f" {answer}"):
-                return "\n".join([f"{given.text} {result.text}", *_division(int(hundredths), int(given.value)), *product])
+                division = [f"{line} *{int(multiplier)}" for line in _division(int(hundredths), int(given.value))]
+                return "\n".join([puzzle.query.text, f"{given.text} {result.text}", *division, *product])
     return ""
 
 
@@ -202,7 +205,7 @@ def _division(dividend: int, divisor: int) -> list[str]:
 def _product(factor: int, multiplier: int) -> list[str]:
     """The factor reversed, then lines `digit*multiplier+carry=sum result`, lowest digit first; the point follows the hundredths."""
     digits = str(factor)[::-1]
-    lines, carry, result = [f"{factor} reversed {digits}"], 0, ""
+    lines, carry, result = [f"{factor}*{multiplier} reversed {digits}"], 0, ""
     for position, digit in enumerate(digits, start=1):
         total = int(digit) * multiplier + carry
         kept = total % 10 if position < len(digits) else total
