@@ -127,3 +127,13 @@ def test_an_unknown_root_is_refused_with_what_is_right(root: str) -> None:
 def test_importing_the_store_loads_no_client_of_s3() -> None:
     code = "import sys, nemoflow.store; print([name for name in ('minio', 'urllib3', 'certifi') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_link_or_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    os.mkfifo(tmp_path / "pipe")
+    store = open_store(str(tmp_path))
+    for name in ("stdout", "pipe"):
+        with pytest.raises(InputError, match="is a link or a device"), store.open_write(name) as stream:
+            stream.write(b"x")
+    assert (tmp_path / "stdout").is_symlink()

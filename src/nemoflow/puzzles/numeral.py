@@ -5,12 +5,13 @@
     ...
     Write the number 34 in the Wonderland numeral system.
 
-Worked digit by digit, highest place first; each line carries what is written so far, so that a small student keeps its place:
+Worked digit by digit, highest place first. Each line carries what is written so far, and a zero has its line too, so that a small
+student keeps its place (one whose zeros had none lost count after them):
 
-    348
+    308
     300=CCC CCC
-    40=XL CCCXL
-    8=VIII CCCXLVIII
+    00= CCC
+    8=VIII CCCVIII
 """
 
 import re
@@ -98,17 +99,17 @@ def solve(prompt: str) -> Solution:
 
 
 def explain(prompt: str) -> str:
-    """One line per decimal digit that is not zero: the digit's value, its letters, the numeral so far."""
+    """The number, then one line per decimal digit: the digit's value, its letters, the numeral so far."""
     try:
         number = _read(prompt)
     except ValueError:
         return ""
-    lines, written = [str(number)], ""
-    for place, digit in reversed(list(enumerate(int(digit) for digit in reversed(str(number))))):
-        if digit:
-            part = roman_part(digit, place)
-            written += part
-            lines.append(f"{digit * 10**place}={part} {written}")
+    digits = str(number)
+    lines, written = [digits], ""
+    for place, digit in zip(range(len(digits) - 1, -1, -1), digits, strict=True):
+        part = roman_part(int(digit), place)
+        written += part
+        lines.append(f"{digit}{'0' * place}={part} {written}")
     return "\n".join(lines)
 
 

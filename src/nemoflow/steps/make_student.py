@@ -16,7 +16,7 @@ class MakeStudentConfig(Config):
     """Layers in order: M mamba, * attention, - feed-forward."""
     hidden: int = Field(96, ge=16, le=1024)
     """Width of a position."""
-    steps: int = Field(1300, ge=1)
+    steps: int = Field(1500, ge=1)
     """Batches it is trained on."""
     batch: int = Field(8, ge=2)
     """Rows of a batch; eight learned more in the same time than 16 or 32."""

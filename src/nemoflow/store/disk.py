@@ -78,7 +78,12 @@ def unfinished(folder: Path, address: str) -> Iterator[tuple[BinaryIO, Path]]:
 
 @contextmanager
 def published(target: Path, address: str) -> Iterator[BinaryIO]:
-    """A stream that replaces `target` when the block ends, and leaves no trace when it raises."""
+    """A stream that replaces `target` when the block ends, and leaves no trace when it raises.
+
+    A link or device is refused: a rename would put a plain file in the place of, say, /dev/stdout.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_file() and not target.is_dir()):
+        raise InputError(f"{address}: is a link or a device; the name of a plain file is right")
     with unfinished(target.parent, address) as (file, temporary):
         yield file
         with explained(address):

@@ -50,12 +50,12 @@ def _product(random: Random) -> tuple[str, str]:
 
 
 def _roman(random: Random) -> tuple[str, str]:
-    """The letters of one decimal digit, appended to the numeral so far."""
+    """The letters of one decimal digit, appended to the numeral so far; a zero adds none."""
     place = random.randrange(3)
-    digit = random.randint(1, 9)
     higher = "".join(_letters(random.randrange(10), upper) for upper in range(2, place, -1))
+    digit = random.randint(0 if higher else 1, 9)
     part = _letters(digit, place)
-    return f"{digit * 10**place} {higher}".rstrip(), f"{digit * 10**place}={part} {higher}{part}"
+    return f"{digit}{'0' * place} {higher}".rstrip(), f"{digit}{'0' * place}={part} {higher}{part}"
 
 
 def _reversed(random: Random) -> tuple[str, str]:
