@@ -72,11 +72,17 @@ def _chance(chance: float) -> str:
     return "&lt;&nbsp;0.001" if chance < 0.001 else f"=&nbsp;{chance:.3f}"
 
 
-def _accuracy_section(evidence: Evidence) -> str:
+def accuracy_rows(evidence: Evidence) -> list[AccuracyRow]:
+    """A row a kind and, where there are several, one for all of them."""
     kinds = sorted({*evidence.base.kinds, *evidence.adapter.kinds})
     rows = [AccuracyRow(kind, evidence.base.kinds.get(kind, Tally()), evidence.adapter.kinds.get(kind, Tally())) for kind in kinds]
     if len(rows) > 1:
         rows.append(AccuracyRow(ALL, evidence.base.overall, evidence.adapter.overall))
+    return rows
+
+
+def _accuracy_section(evidence: Evidence) -> str:
+    rows = accuracy_rows(evidence)
     key = '<span class="key base"></span>base model <span class="key adapter"></span>with the adapter; the lines are 95 % Wilson intervals'
     chart = figure(accuracy_chart_svg(rows), key)
     return section(
