@@ -21,9 +21,8 @@ def main() -> int:
         before, after = base[kind]["accuracy"], adapter[kind]["accuracy"]
         met = met and before <= BASE_AT_MOST and after >= ADAPTER_AT_LEAST
         print(f"{kind:<10} base {before:6.1%}  adapter {after:6.1%}  of {adapter[kind]['problems']}")
-    print(
-        f"steps took {summary['seconds']:.0f} s; bars: base <= {BASE_AT_MOST:.0%}, adapter >= {ADAPTER_AT_LEAST:.0%}: {'met' if met else 'MISSED'}"
-    )
+    verdict = "met" if met else "MISSED"
+    print(f"steps took {summary['seconds']:.0f} s; bars: base <= {BASE_AT_MOST:.0%}, adapter >= {ADAPTER_AT_LEAST:.0%}: {verdict}")
     return int(not met)
 
 
