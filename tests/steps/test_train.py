@@ -36,6 +36,14 @@ def read(whole, name):
     return (root / "root" / manifest.outputs["adapter"].address / name).read_bytes()
 
 
+def falls(rows):
+    """The last epoch's loss is under the first's: epochs see the same rows, single steps do not."""
+    epoch = len(rows) // QUICK["epochs"]
+    first, last = (sum(row["loss"] for row in part) / epoch for part in (rows[:epoch], rows[-epoch:]))
+    print(f"mean loss of the first epoch {first:.4f}, of the last {last:.4f}")
+    return last < first
+
+
 def test_an_adapter_is_weights_config_log_and_report(whole):
     _, manifest = whole
     assert set(digests(manifest)) == {"adapter_config.json", "adapter_model.safetensors", "log.jsonl", "trainable.json"}
@@ -57,7 +65,7 @@ def test_the_log_has_a_row_a_step_and_no_time(whole):
     rows = [orjson.loads(line) for line in read(whole, "log.jsonl").splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 17))
     assert all(set(row) == {"step", "loss", "learning_rate", "grad_norm"} for row in rows)
-    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert falls(rows)
 
 
 def test_a_run_that_is_killed_and_resumed_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, base, whole):
@@ -112,7 +120,7 @@ def test_a_loss_that_is_no_number_says_what_to_look_at(tmp_path, base):
 
 
 def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
-    manifest = train_step(tmp_path, base).run(**{**QUICK, "epochs": 1, "quantization": "nf4"})
+    manifest = train_step(tmp_path, base).run(**{**QUICK, "quantization": "nf4"})
     linear = [
         weight.numel()
         for name, weight in AutoModelForCausalLM.from_pretrained(base).named_parameters()
@@ -120,7 +128,7 @@ def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
     ]
     assert manifest.metrics["quantised"] == sum(linear)
     log = (tmp_path / "root" / manifest.outputs["adapter"].address / "log.jsonl").read_bytes().splitlines()
-    assert orjson.loads(log[-1])["loss"] < orjson.loads(log[0])["loss"]
+    assert falls([orjson.loads(line) for line in log])
 
 
 def test_a_run_in_four_bits_that_is_stopped_ends_with_the_same_bytes(tmp_path, base):
