@@ -1,6 +1,6 @@
 """What the demo's student learns, for given seeds: held-out accuracy of base and adapter per kind, and the seconds it took.
 
-python benchmarks/demo_accuracy.py --seeds 11 12 13 --shuffled
+python benchmarks/demo_accuracy.py --seeds 14 15 16 --shuffled
 
 The steps and their configs are those of workflows/demo.toml; in place of harvest and curation stand the solver's own traces. The control of
 `--shuffled` trains an adapter on the same responses dealt out anew among the puzzles of their kind: what the format alone is worth.

@@ -40,7 +40,6 @@ def falls(rows):
     """The last epoch's loss is under the first's: epochs see the same rows, single steps do not."""
     epoch = len(rows) // QUICK["epochs"]
     first, last = (sum(row["loss"] for row in part) / epoch for part in (rows[:epoch], rows[-epoch:]))
-    print(f"mean loss of the first epoch {first:.4f}, of the last {last:.4f}")
     return last < first
 
 
