@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from nemoflow.artifacts import Submission
 from nemoflow.cli.options import ROOT, RUN, SETS, WORKFLOW, load, place_of, stack, stop_on_signals
 from nemoflow.flow.local import RunResult, run_local
 from nemoflow.flow.manifest import Manifest
@@ -56,9 +57,10 @@ def _summary(place: Place, result: RunResult, seconds: float) -> None:
     click.echo(f"{len(result.executed)} steps ran, {len(result.plan.nodes) - len(result.executed)} did not have to; {seconds:.1f} s")
     pipeline = result.plan.pipeline
     for plan in result.plan.nodes:
-        if pipeline.consumers(plan.node.name) or not plan.node.step.outputs:
-            continue
         manifest = place.manifest(plan.node.name)
-        for output in manifest.outputs.values() if manifest else ():
-            for file in output.files:
-                click.echo(f"  {plan.node.name}: {place.store.address(output.address)}/{file.path}")
+        last = not pipeline.consumers(plan.node.name)
+        for name, output in manifest.outputs.items() if manifest else ():
+            # A submission is what the run was for, also where the report reads it afterwards.
+            if last or plan.node.step.outputs[name] is Submission:
+                for file in output.files:
+                    click.echo(f"  {plan.node.name}: {place.store.address(output.address)}/{file.path}")
