@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -55,13 +56,18 @@ def test_an_expired_claim_of_another_machine_is_taken_over_and_a_live_one_is_not
         pass
 
 
-def test_of_two_takers_of_a_dead_claim_one_wins(tmp_path):
+def test_of_two_takers_of_a_dead_claim_one_wins_unless_it_died_while_taking(tmp_path):
     store = open_store(str(tmp_path))
     dead = Claim(nonce="n", host="here", machine="other", pid=1, pid_started="1", expires=0)
+    taker = dead.model_copy(update={"nonce": "t", "host": "elsewhere", "expires": time.time() + 50})
     store.write_bytes("run/claim.json", dead.model_dump_json().encode())
-    store.write_bytes("run/claim.json.after-n", b"{}")
-    with pytest.raises(ClaimError, match="taking over"), claim(store, "run/claim.json"):
+    store.write_bytes("run/claim.json.after-n", taker.model_dump_json().encode())
+    with pytest.raises(ClaimError, match="elsewhere"), claim(store, "run/claim.json"):
         pass
+    store.write_bytes("run/claim.json.after-n", taker.model_copy(update={"expires": 0}).model_dump_json().encode())
+    with claim(store, "run/claim.json"):
+        assert Claim.model_validate_json(store.read_bytes("run/claim.json")).pid == os.getpid()
+    assert list(store.list("run")) == []
 
 
 def test_the_claim_goes_when_its_holder_fails(tmp_path):
@@ -69,3 +75,33 @@ def test_the_claim_goes_when_its_holder_fails(tmp_path):
     with pytest.raises(ValueError, match="x"), claim(store, "run/claim.json"):
         raise ValueError("x")
     assert not store.exists("run/claim.json")
+
+
+def test_of_many_comers_one_at_a_time_holds_and_the_others_are_told(tmp_path):
+    store, inside, seen, told = open_store(str(tmp_path)), threading.Semaphore(0), list[int](), list[str]()
+
+    def come() -> None:
+        for _ in range(40):
+            try:
+                with claim(store, "run/claim.json"):
+                    inside.release()
+                    seen.append(inside._value)
+                    inside.acquire()
+            except ClaimError as error:
+                told.append(str(error))
+
+    threads = [threading.Thread(target=come) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {1}
+    assert len(seen) + len(told) == 160
+
+
+def test_a_holder_whose_claim_was_taken_over_does_not_give_the_takers_back(tmp_path):
+    store = open_store(str(tmp_path))
+    taker = Claim(nonce="t", host="elsewhere", machine="other", pid=1, pid_started="1", expires=time.time() + 50)
+    with claim(store, "run/claim.json"):
+        store.write_bytes("run/claim.json", taker.model_dump_json().encode())
+    assert Claim.model_validate_json(store.read_bytes("run/claim.json")) == taker

@@ -10,12 +10,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from nemoflow.errors import ClaimError
+from nemoflow.errors import ClaimError, InputError, StoreError
 from nemoflow.store import Store
 
 LIFETIME_S = 90.0
@@ -67,19 +67,28 @@ def _new_claim(nonce: str) -> Claim:
     )
 
 
+def _held(store: Store, key: str) -> Claim | None:
+    """The claim at a key, None where there is none (any more)."""
+    try:
+        return Claim.model_validate_json(store.read_bytes(key))
+    except InputError:
+        return None
+
+
 def _take(store: Store, key: str, nonce: str) -> None:
     mine = _new_claim(nonce).model_dump_json().encode()
-    if store.create(key, mine):
-        return
-    held = Claim.model_validate_json(store.read_bytes(key))
+    held = None
+    while held is None:
+        if store.create(key, mine):
+            return
+        held = _held(store, key)
     if held.is_live:
         left = max(0, round(held.expires - time.time()))
         raise ClaimError(
             f"{store.address(key)}: held by process {held.pid} on {held.host}; it is at work, or its claim runs out in {left} s"
         )
-    # Only one of several comers creates the successor file of a given dead claim, and only that one replaces it.
-    if not store.create(f"{key}.after-{held.nonce}", mine):
-        raise ClaimError(f"{store.address(key)}: another process is taking over the claim of dead process {held.pid}; try again")
+    # The right to succeed a given dead claim is a claim too: one of several comers gets it, and it passes on when that one dies.
+    _take(store, f"{key}.after-{held.nonce}", nonce)
     store.write_bytes(key, mine)
 
 
@@ -90,9 +99,16 @@ def claim(store: Store, key: str) -> Iterator[None]:
     _take(store, key, nonce)
     done = threading.Event()
 
+    def is_ours() -> bool:
+        """Not where this process was suspended for longer than a claim lives, and another took over."""
+        held = _held(store, key)
+        return held is not None and held.nonce == nonce
+
     def renew() -> None:
         while not done.wait(RENEW_S):
-            store.write_bytes(key, _new_claim(nonce).model_dump_json().encode())
+            with suppress(StoreError):  # the next turn may get through; three are in a lifetime
+                if is_ours():
+                    store.write_bytes(key, _new_claim(nonce).model_dump_json().encode())
 
     thread = threading.Thread(target=renew, name="claim", daemon=True)
     thread.start()
@@ -101,6 +117,7 @@ def claim(store: Store, key: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-        for entry in list(store.list(key.rpartition("/")[0])):
-            if entry.key == key or entry.key.startswith(f"{key}.after-"):
-                store.delete(entry.key)
+        if is_ours():
+            for entry in list(store.list(key.rpartition("/")[0])):
+                if entry.key == key or entry.key.startswith(f"{key}.after-"):
+                    store.delete(entry.key)

@@ -45,10 +45,10 @@ def execute(pipeline: Pipeline, name: str, place: Place, shard: Shard | None = N
     shard = shard or Shard(0, 1)
     prints = fingerprints(pipeline, place.digest_uri)
     transient = is_transient(pipeline, node) or node is pipeline.cleanup
-    if not transient and (done := _done(node, prints, place, shard, force=force)) is not None:
-        return done
     with claim(place.store, f"{node_key(place.run, name)}/claim{shard_suffix(shard)}.json"):
-        return _attempt(node, prints, place, shard)
+        # Looked up under the claim: who held it a moment ago may have finished the work.
+        done = None if transient else _done(node, prints, place, shard, force=force)
+        return done or _attempt(node, prints, place, shard)
 
 
 def reuse(plan: NodePlan, place: Place) -> Manifest:
