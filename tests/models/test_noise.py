@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from nemoflow.training.noise import hush_libraries
+from nemoflow.models.noise import hush_libraries
 
 
 class Seen(logging.Handler):

@@ -20,6 +20,7 @@ import xxhash
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError
+from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.render import render_prefix
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Problem, Trace, Usage
@@ -56,14 +57,11 @@ def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtyp
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    disable_progress_bar()  # the rollouts have a count of their own
+    hush_libraries()
     if threads:
         torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        set_verbosity_error()  # a line for every fused kernel that only a GPU could have
     chosen = {"auto": torch.float32 if device == "cpu" else "auto", "float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen).to(device).eval()

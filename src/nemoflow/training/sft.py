@@ -15,8 +15,8 @@ from typing import Any, Literal
 import orjson
 
 from nemoflow.errors import ConfigError, InputError, Stopped
+from nemoflow.models.noise import hush_libraries
 from nemoflow.training.examples import Rows
-from nemoflow.training.noise import hush_libraries
 from nemoflow.training.targets import TargetReport, report_targets, resolve_targets
 
 COMPLETE = "complete"

@@ -15,11 +15,11 @@ from random import Random
 from typing import Any
 
 from nemoflow.errors import InputError, Stopped
+from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.chat import SUFFIX, render_response, user_message
 from nemoflow.records import Problem
 from nemoflow.training.drills import MOST_STEPS, drill
 from nemoflow.training.examples import IGNORED, Row, encode
-from nemoflow.training.noise import hush_libraries
 from nemoflow.training.tokenizer import build_tokenizer, common_phrases
 
 CHECKPOINT = "pretraining.pt"
