@@ -131,14 +131,6 @@ def test_a_malformed_row_of_an_input_is_named(tmp_path, capsys):
     assert "line 2" in capsys.readouterr().err
 
 
-def test_doctor_names_what_is_there_and_what_is_missing(workflow, tmp_path, capsys):
-    assert ends_with("doctor", workflow) == 0
-    assert capsys.readouterr().out.endswith("ready\n")
-    (tmp_path / "file").write_text("")
-    assert ends_with("doctor", "--root", tmp_path / "file") == 2
-    assert "MISSING root" in capsys.readouterr().out
-
-
 def test_sigterm_ends_a_run_with_75_and_the_cleanup_done(tmp_path):
     path = tmp_path / "slow.toml"
     path.write_text(

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import click
 
-from nemoflow.cli.options import DEFAULT_ROOT, ROOT, SETS, load
+from nemoflow.cli.options import DEFAULT_ROOT, ROOT, SETS, load, place_of
 from nemoflow.errors import ConfigError, NemoflowError
 from nemoflow.flow.pipeline import Pipeline
+from nemoflow.flow.place import Place
+from nemoflow.flow.workflow import Workflow
+from nemoflow.inference.teachers import Teacher, could_wake
+from nemoflow.steps.wake_teacher import WakeTeacherConfig
 from nemoflow.store import open_store
 
 EXTRAS = {
@@ -41,9 +45,13 @@ def doctor(workflow: Path | None, sets: str, root: str | None) -> None:
     loaded, pipeline = load(workflow, sets) if workflow else (None, None)
     where = root or (loaded.head.root if loaded else DEFAULT_ROOT)
     findings = [*_machine(), *_extras(_needed(pipeline)), *_root(where)]
+    if pipeline:
+        findings += _teachers(pipeline)
+    if loaded and all(finding.is_fine for finding in findings if finding.what == "root"):
+        findings += _inputs(loaded, place_of(loaded, root, None, quiet=True))
     for finding in findings:
         mark = "ok     " if finding.is_fine else ("MISSING" if finding.is_needed else "absent ")
-        click.echo(f"{mark} {finding.what:<14} {finding.text}")
+        click.echo(f"{mark} {finding.what:<16} {finding.text}")
     missing = [finding.what for finding in findings if finding.is_needed and not finding.is_fine]
     if missing:
         raise ConfigError(f"not ready: {', '.join(missing)}")
@@ -56,7 +64,9 @@ def _machine() -> Iterator[Finding]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield Finding("machine", True, f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB of memory")
     gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").is_dir() else []
-    yield Finding("gpu", bool(gpus), f"{len(gpus)} NVIDIA" if gpus else "none; the demo trains on the CPU", is_needed=False)
+    yield Finding(
+        "gpu", bool(gpus), f"{len(gpus)} NVIDIA" if gpus else "none; what trains or evaluates here does so on the CPU", is_needed=False
+    )
 
 
 def _needed(pipeline: Pipeline | None) -> set[str]:
@@ -86,3 +96,28 @@ def _root(where: str) -> Iterator[Finding]:
     if store.local_path(key) is not None:
         free = shutil.disk_usage(where).free / 2**30
         yield Finding("disk", free > LOW_DISK_GIB, f"{free:.1f} GiB free there; {LOW_DISK_GIB:.0f} are needed")
+
+
+def _inputs(workflow: Workflow, place: Place) -> Iterator[Finding]:
+    """What the workflow wants to be handed; nothing of it is read."""
+    for name in workflow.head.inputs:
+        uri = workflow.uri(name, "")
+        try:
+            place.check_uri(uri)
+        except NemoflowError as error:
+            yield Finding(f"input {name}", False, str(error))
+        else:
+            yield Finding(f"input {name}", True, f"{uri} is there")
+
+
+def _teachers(pipeline: Pipeline) -> Iterator[Finding]:
+    """One look at each teacher. One that is not up yet may be by the time of the run, so it is not missing."""
+    for node in pipeline.nodes:
+        if isinstance(node.config, WakeTeacherConfig):
+            try:
+                why = could_wake(Teacher(**node.config.model_dump()))
+            except NemoflowError as error:
+                yield Finding(node.name, False, str(error))
+            else:
+                answers = "answers" if node.config.kind == "url" else "can be started"
+                yield Finding(node.name, not why, why or f"{node.config.model} {answers}", is_needed=False)

@@ -17,7 +17,7 @@ from nemoflow.flow.manifest import FailureRecord, FileRecord, Manifest, OutputRe
 from nemoflow.flow.pipeline import From, Node
 from nemoflow.flow.progress import Quiet
 from nemoflow.flow.step import Progress, Shard
-from nemoflow.store import Store, open_store
+from nemoflow.store import Entry, Store, open_store
 
 RUN_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
@@ -104,6 +104,16 @@ class Place:
         _, record = _foreign(uri)
         return "\n".join(f"{file.path} {file.size} {file.digest}" for file in record.files)
 
+    def check_uri(self, uri: str) -> None:
+        """Look whether a URI holds anything, without reading it; InputError where it does not."""
+        path = local_uri(uri)
+        if uri.startswith("run://"):
+            self._run_output(uri)
+        elif path is None:
+            _foreign_entries(uri)
+        elif not path.exists():
+            raise InputError(f"{uri}: no such file or folder")
+
     def _run_output(self, uri: str) -> tuple[Manifest, str]:
         parts = uri.removeprefix("run://").split("/")
         if len(parts) != 3:
@@ -114,13 +124,18 @@ class Place:
         return manifest, parts[2]
 
 
-def _foreign(uri: str) -> tuple[Store, OutputRecord]:
-    """Objects of another root, such as `s3://bucket/datasets/gsm8k`: identity by name, size and content."""
+def _foreign_entries(uri: str) -> tuple[Store, str, list[Entry]]:
     root, _, name = uri.rstrip("/").rpartition("/")
     store = open_store(root)
     entries = list(store.list(name))
     if not entries:
         raise InputError(f"{uri}: nothing there")
+    return store, name, entries
+
+
+def _foreign(uri: str) -> tuple[Store, OutputRecord]:
+    """Objects of another root, such as `s3://bucket/datasets/gsm8k`: identity by name, size and content."""
+    store, name, entries = _foreign_entries(uri)
     files = tuple(
         FileRecord(path=entry.key.removeprefix(name).strip("/"), size=entry.size, digest=_digest(store, entry.key)) for entry in entries
     )

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from nemoflow.errors import ConfigError, InputError, ProviderError
 from nemoflow.inference import guard
-from nemoflow.inference.readiness import base_url, read_key, wait_until_ready
+from nemoflow.inference.readiness import base_url, look, read_key, wait_until_ready
 from nemoflow.records import Record
 
 PORT = "{port}"
@@ -85,6 +85,18 @@ class Woken:
     seconds: float
     adopted: bool = False
     """Whether it was still running from an earlier attempt."""
+
+
+def could_wake(teacher: Teacher) -> str:
+    """One look without waking anything: empty where the teacher answers or can be started, else why not yet.
+
+    Raises ConfigError or ProviderRefused where waking it would.
+    """
+    read_key(teacher.api_key_env)
+    if teacher.kind == "url":
+        return look(base_url(teacher.url), teacher.model, teacher.api_key_env)
+    _program(teacher.command)
+    return ""
 
 
 def wake(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[[str], None], stopping: Callable[[], bool]) -> Woken:

@@ -67,7 +67,10 @@ def unfinished(folder: Path, address: str) -> Iterator[tuple[BinaryIO, Path]]:
     """A new file under a temporary name, gone when the block ends unless it was renamed."""
     temporary = folder / temporary_name()
     with explained(address):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:  # of a file system that makes no folders, such as /proc
+            raise InputError(f"{address}: no folder can be made there; choose another root") from None
         raw = DiskFile(temporary, address)
     try:
         yield cast(BinaryIO, io.BufferedRandom(raw, BLOCK_BYTES)), temporary
