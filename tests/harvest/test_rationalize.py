@@ -1,5 +1,6 @@
 import pytest
 
+from nemoflow.answers.verdicts import Attempt, by_competition
 from nemoflow.errors import InputError
 from nemoflow.harvest.rationalize import Failure, choose, plan, settle
 from nemoflow.harvest.traces import Asking
@@ -65,7 +66,9 @@ def test_failures_of_one_problem_are_asked_with_different_seeds():
 
 
 def settled(response, **fields):
-    return settle(trace("a", 0, None, response, **fields), Failure(problem("a"), "42", trace("a", 3)), "", "c")
+    made = trace("a", 0, None, response, **fields)
+    verdict = by_competition(Attempt("42", response, made.error))
+    return settle(made, Failure(problem("a"), "42", trace("a", 3)), verdict, "")
 
 
 def test_what_verifies_is_kept_under_the_ordinary_prompt():

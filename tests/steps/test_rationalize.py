@@ -97,3 +97,15 @@ def test_traces_that_were_never_verified_are_refused(world):
         alone = world(server, [failed(sums(1)[0], 0, None)])
         with pytest.raises(InputError, match="has no verdict"):
             alone.run(**QUICK)
+
+
+@pytest.mark.parametrize(("metric", "kept"), [("competition", 0), ("symbolic", 1)])
+def test_what_verifies_is_decided_by_the_metric_of_the_config(world, tmp_path, metric, kept):
+    problem = sums(1)[0].model_copy(update={"gold": r"\frac{1}{3}"})
+    with FaultServer(answer=lambda body: "<think>\nOne of three parts.\n</think>\n\\boxed{1/3}") as server:
+        alone = world(server, [failed(problem, 0)], 1)
+        alone.inputs["problems"] = write_lines(tmp_path / "thirds.jsonl", [problem])
+        manifest = alone.run(**QUICK, metric=metric)
+    assert manifest.metrics["kept"] == kept
+    assert manifest.dropped == ({} if kept else {"wrong": 1})
+    assert all(row.verdict.verdict == "right" and row.answer == "1/3" for row in alone.rows(manifest, "traces"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nemoflow.answers.competition import boxed_answer, verify
+from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError
 from nemoflow.harvest.traces import Asking, Attempt, attempt
 from nemoflow.prompts.hints import mentions_hint
@@ -80,24 +80,23 @@ def plan(failures: Sequence[Failure], attempts: int, asking: Asking, seed: int, 
     return planned
 
 
-def settle(trace: Trace, failure: Failure, system: str, revision: Literal["b", "c"]) -> Trace | str:
+def settle(trace: Trace, failure: Failure, verdict: Verdict, system: str) -> Trace | str:
     """The trace under the ordinary prompt with its verdict, or the reason why it is dropped."""
     if trace.error is not None:
         return "endpoint-error"
     if trace.finish == "length":
         return "truncated"
-    answer = boxed_answer(trace.response, revision)
-    if answer is None:
+    if boxed_answer(trace.response) is None:
         return "no-box"
-    if not verify(failure.gold, answer):
-        return "wrong"
+    if verdict.verdict != "right":
+        return verdict.verdict
     if mentions_hint(trace.response, failure.problem.statement):
         return "mentions-hint"
     return trace.model_copy(
         update={
             "messages": ask(failure.problem.statement, system),
-            "answer": answer,
-            "verdict": Verdict(verdict="right", rule="competition", extracted=answer, gold=failure.gold),
+            "answer": verdict.extracted,
+            "verdict": verdict,
             "meta": {**trace.meta, "parent": failure.parent.id, "hint": True},
         }
     )

@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from nemoflow.answers.boxed import Revision
+from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
 from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
@@ -18,8 +20,10 @@ class RationalizeConfig(AskConfig):
     """What is asked again: each `problem` that no trace solved, or each `trace` that is not right."""
     attempts: int = Field(1, ge=1)
     """Requests for each."""
-    revision: Literal["b", "c"] = "c"
-    """Revision of the contest's metric that verifies."""
+    metric: Metric = "competition"
+    """What verifies, as in `verify`."""
+    revision: Revision = "c"
+    """Revision of the contest's metric."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -45,7 +49,10 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
     context.progress.start("rationalize", len(planned))
     attempts = [attempt for attempt, _ in planned]
     result = harvest(attempts, asking, ledger, health, context.stopping, lambda trace: context.progress.advance())
-    settled = [settle(trace, failure, config.system, config.revision) for trace, (_, failure) in zip(result.traces, planned, strict=True)]
+    pairs = [(trace, failure) for trace, (_, failure) in zip(result.traces, planned, strict=True)]
+    answers = [Attempt(failure.gold, trace.response, trace.error, trace.finish == "length") for trace, failure in pairs]
+    with open_verifier(config.metric, config.revision) as verdicts:
+        settled = [settle(*pair, verdict, config.system) for pair, verdict in zip(pairs, verdicts(answers), strict=True)]
     kept = outputs["traces"].write(trace for trace in settled if isinstance(trace, Trace))
     dropped = Counter(choice.dropped) + Counter(reason for reason in settled if isinstance(reason, str))
     return Outcome(metrics={**result.figures, "kept": kept}, rows_in=len(choice.failures), dropped=dict(dropped))
