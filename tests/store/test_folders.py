@@ -70,6 +70,13 @@ def test_a_file_that_is_gone_or_changed_is_named(store: Store, made: Path, tmp_p
         fetch_folder(store, "one", infos, tmp_path / "cache")
 
 
+def test_a_file_that_changed_and_kept_its_size_is_named(store: Store, made: Path, tmp_path: Path) -> None:
+    infos = publish_folder(store, "one", made)
+    store.write_bytes("one/config.json", store.read_bytes("one/config.json")[::-1])
+    with pytest.raises(InputError, match=r"one/config\.json: digest .*it was changed after it was published"):
+        fetch_folder(store, "one", infos, tmp_path / "cache")
+
+
 def test_a_folder_without_files_is_a_folder(store: Store, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     assert publish_folder(store, "one", tmp_path / "none") == []

@@ -8,6 +8,9 @@ from nemoflow.store.disk import digest_file, explained
 from nemoflow.store.keys import check_key
 from nemoflow.store.protocol import FileInfo, Store
 
+WHOLE_BYTES = 256 * 2**20
+"""Files up to this size are read whole to see whether they are still what was published; adapters are well below it."""
+
 
 def publish_folder(store: Store, prefix: str, path: Path) -> list[FileInfo]:
     """Publish every file of a local folder, by name; digests are of the bytes alone, not of times or owners."""
@@ -25,14 +28,15 @@ def _publish_file(store: Store, prefix: str, file: Path, name: str) -> FileInfo:
 
 
 def fetch_folder(store: Store, prefix: str, files: Iterable[FileInfo], cache: Path) -> Path:
-    """The files as a local folder: the real one of a folder store, where their sizes are checked, else `cache`.
+    """The files as a local folder: the real one of a folder store, else `cache`.
 
-    What an earlier call left whole in `cache` is not fetched again.
+    A file that changed since it was published is an InputError; in a folder store one over `WHOLE_BYTES` is judged by its size, since
+    reading a base model of 60 GB twice would take minutes. What an earlier call left whole in `cache` is not fetched again.
     """
     local = store.local_path(prefix)
     for file in files:
         if local is not None:
-            _check_size(store, f"{check_key(prefix)}/{file.path}", file)
+            _check(store, f"{check_key(prefix)}/{file.path}", local / file.path, file)
         elif not _is_whole(cache / check_key(file.path), file):
             _fetch(store, f"{prefix}/{file.path}", file, cache / file.path)
     if local is None:
@@ -40,12 +44,15 @@ def fetch_folder(store: Store, prefix: str, files: Iterable[FileInfo], cache: Pa
     return local or cache
 
 
-def _check_size(store: Store, key: str, file: FileInfo) -> None:
+def _check(store: Store, key: str, path: Path, file: FileInfo) -> None:
     found = store.size(key)
     if found is None:
         raise InputError(f"{store.address(key)}: no such file, though it was published; make the artifact again")
     if found != file.size:
         raise InputError(f"{store.address(key)}: {found} bytes, expected {file.size}: it was changed after it was published; make it again")
+    if file.size <= WHOLE_BYTES:
+        with explained(store.address(key)):
+            _compare(store.address(key), digest_file(path), file)
 
 
 def _is_whole(path: Path, file: FileInfo) -> bool:
@@ -54,9 +61,13 @@ def _is_whole(path: Path, file: FileInfo) -> bool:
 
 def _fetch(store: Store, key: str, file: FileInfo, path: Path) -> None:
     store.get_file(key, path)
-    found = digest_file(path)
-    if found != file.digest:
+    try:
+        _compare(store.address(key), digest_file(path), file)
+    except InputError:
         path.unlink()
-        raise InputError(
-            f"{store.address(key)}: digest {found}, expected {file.digest}: it was changed after it was published; make it again"
-        )
+        raise
+
+
+def _compare(address: str, found: str, file: FileInfo) -> None:
+    if found != file.digest:
+        raise InputError(f"{address}: digest {found}, expected {file.digest}: it was changed after it was published; make it again")
