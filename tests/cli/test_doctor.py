@@ -70,3 +70,10 @@ def test_a_teacher_that_is_not_up_yet_is_absent_and_one_that_is_wrong_is_missing
         code, lines = says(capsys, write(url))
         assert (code, lines["wake-teacher"][0]) == (2, "MISSING")
         assert "'another'" in lines["wake-teacher"][1]
+
+
+def test_a_root_in_the_home_folder_is_looked_at_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, lines = says(capsys, "--root", "~/results")
+    assert (code, lines["disk"][0]) == (0, "ok")
+    assert (tmp_path / "results").is_dir()

@@ -158,3 +158,14 @@ def test_a_bucket_is_a_root_like_any_other(workflow, s3_root, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()][:2] == ["other/page", "toy/copy"]
     assert ends_with("runs", "--root", s3_root) == 0
     assert capsys.readouterr().out.count("5 nodes done") == 2
+
+
+def test_an_input_file_whose_path_looks_like_a_run_is_told_as_a_file(tmp_path, capsys):
+    for index, name in enumerate(("runs/p.jsonl", "runs/toy/page/p.jsonl")):
+        rows = tmp_path / name
+        rows.parent.mkdir(parents=True, exist_ok=True)
+        rows.write_bytes(problem(index).model_dump_json().encode())
+        run = name.replace("/", "-").removesuffix(".jsonl")
+        assert ends_with("step", "tests.flow.toy:COPY", "--input", f"problems={rows}", "--root", tmp_path / "root", "--run", run) == 0
+        assert ends_with("lineage", f"{run}/copy", "--root", tmp_path / "root") == 0
+        assert f"{rows} as problems" in capsys.readouterr().out

@@ -105,3 +105,10 @@ def test_a_holder_whose_claim_was_taken_over_does_not_give_the_takers_back(tmp_p
     with claim(store, "run/claim.json"):
         store.write_bytes("run/claim.json", taker.model_dump_json().encode())
     assert Claim.model_validate_json(store.read_bytes("run/claim.json")) == taker
+
+
+def test_the_claim_of_a_killed_process_that_nobody_has_reaped_is_taken_over_at_once(tmp_path, holder):
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)  # ended, and still in the table of processes
+    with claim(open_store(str(tmp_path)), "run/claim.json"):
+        pass

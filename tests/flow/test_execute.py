@@ -5,7 +5,7 @@ import pytest
 from tests.flow.toy import COPY, COUNT, GATE, PAGE, CountConfig, line, place, problem, words
 
 from nemoflow.artifacts import Problems
-from nemoflow.errors import DriftError, InputError, StoreError
+from nemoflow.errors import ConfigError, DriftError, InputError, ProviderError, StoreError
 from nemoflow.flow.execute import execute
 from nemoflow.flow.local import run_local
 from nemoflow.flow.pipeline import From, Node, Pipeline
@@ -187,3 +187,70 @@ def test_an_output_of_another_run_is_an_input(tmp_path):
     assert execute(pipeline, "copy", place(tmp_path, "second")).rows_out == 3
     with pytest.raises(InputError, match="no such finished output"):
         execute(Pipeline("p", (replace(pipeline.nodes[0], inputs={"problems": "run://no/count/problems"}),)), "copy", place(tmp_path, "x"))
+
+
+def test_a_shard_of_a_step_that_needs_all_rows_is_refused_before_any_work(tmp_path):
+    log = tmp_path / "log"
+    with pytest.raises(ConfigError, match=r"count: shard 0/2: step 'count' needs all rows at once"):
+        execute(line(log), "count", place(tmp_path / "root"), Shard(0, 2))
+    assert words(log) == []
+
+
+def test_a_step_alone_reuses_what_another_run_made_unless_fresh(tmp_path):
+    log = tmp_path / "log"
+    execute(line(log), "count", place(tmp_path / "root", "one"))
+    reused = execute(line(log), "count", place(tmp_path / "root", "two"))
+    assert (reused.reused_from, words(log)) == ("runs/one/count", ["count"])
+    assert execute(line(log), "count", place(tmp_path / "root", "three"), fresh=True).reused_from is None
+    assert words(log) == ["count", "count"]
+
+
+def test_an_effect_that_is_needed_again_is_not_reused(tmp_path):
+    log = tmp_path / "log"
+    for run in ("one", "two"):
+        execute(line(log), "open", place(tmp_path / "root", run))
+    assert words(log) == ["open", "open"]
+
+
+def test_a_reused_result_that_was_overwritten_at_its_origin_is_made_again(tmp_path):
+    root, log = tmp_path / "root", tmp_path / "log"
+    execute(line(log), "count", place(root, "one"))
+    execute(line(log), "count", place(root, "two"))
+    execute(line(log, count=5), "count", place(root, "one"), force=True)
+    with pytest.raises(InputError, match=r"copy: its input 'problems': .*runs/one/count was removed or overwritten; run 'count' again"):
+        execute(line(log), "copy", place(root, "two"))
+    again = execute(line(log), "count", place(root, "two"))
+    assert (again.reused_from, again.rows_out) == (None, 3)
+    assert execute(line(log), "copy", place(root, "two")).rows_out == 3
+
+
+def test_an_effect_that_fails_the_second_time_leaves_no_manifest_of_the_first(tmp_path):
+    execute(line(), "open", here := place(tmp_path))
+    broken = Pipeline(
+        "line", tuple(replace(node, config=CountConfig(fail="open")) if node.name == "open" else node for node in line().nodes)
+    )
+    with pytest.raises(ProviderError):
+        execute(broken, "open", here)
+    assert here.manifest("open") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "holds no endpoint.json"), (b"[1]", "an object is right"), (b"{bad", "endpoint.json: not JSON")]
+)
+def test_a_json_file_of_an_input_that_is_none_is_named(tmp_path, content, message):
+    folder = tmp_path / "endpoint"
+    folder.mkdir()
+    if content is not None:
+        (folder / "endpoint.json").write_bytes(content)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(problem(1).model_dump_json().encode())
+    alone = Pipeline("alone", (Node("page", PAGE, CountConfig(), {"problems": str(rows), "endpoint": str(folder)}),))
+    with pytest.raises(InputError, match=message):
+        execute(alone, "page", place(tmp_path / "root"))
+
+
+def test_a_folder_without_rows_is_no_input_of_rows(tmp_path):
+    (tmp_path / "rows").mkdir()
+    alone = Pipeline("alone", (Node("copy", COPY, CountConfig(), {"problems": str(tmp_path / "rows")}),))
+    with pytest.raises(InputError, match=r"holds no \*\.jsonl or \*\.jsonl\.zst"):
+        execute(alone, "copy", place(tmp_path / "root"))

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from tests.flow.toy import CountConfig, line, place, words
 
-from nemoflow.errors import ConfigError, DriftError, InputError, ProviderError, Stopped
+from nemoflow.errors import ClaimError, ConfigError, DriftError, InputError, ProviderError, Stopped
 from nemoflow.flow.local import run_local
 from nemoflow.flow.plan import make_plan
 
@@ -139,3 +139,29 @@ def test_the_plan_says_why(tmp_path):
 def test_a_bad_run_name_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match="run "):
         place(tmp_path, name)
+
+
+def test_a_second_run_of_the_same_name_is_told_and_opens_and_closes_no_door(tmp_path):
+    log, here = tmp_path / "log", place(tmp_path / "root")
+    second: list[str] = []
+
+    def come_along(plan, manifest):
+        if plan.node.name == "page" and manifest is None:
+            with pytest.raises(ClaimError, match=r"claims/one\.json: held by process") as told:
+                run_local(line(log), here)
+            second.append(str(told.value))
+
+    run_local(line(log), here, watch=come_along)
+    assert (words(log), len(second)) == (ALL, 1)
+    assert list(here.store.list("claims")) == []
+
+
+def test_runs_of_other_names_go_on_beside_each_other(tmp_path):
+    log = tmp_path / "log"
+
+    def come_along(plan, manifest):
+        if plan.node.name == "page" and manifest is None:
+            run_local(line(log, page=2), place(tmp_path / "root", "two"))
+
+    run_local(line(log), place(tmp_path / "root"), watch=come_along)
+    assert words(log).count("page") == 2

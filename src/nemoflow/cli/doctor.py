@@ -93,8 +93,9 @@ def _root(where: str) -> Iterator[Finding]:
         yield Finding("root", False, f"{where}: {error}")
         return
     yield Finding("root", True, f"{where} takes and gives bytes")
-    if store.local_path(key) is not None:
-        free = shutil.disk_usage(where).free / 2**30
+    local = store.local_path(key)
+    if local is not None:
+        free = shutil.disk_usage(local.parent).free / 2**30
         yield Finding("disk", free > LOW_DISK_GIB, f"{free:.1f} GiB free there; {LOW_DISK_GIB:.0f} are needed")
 
 

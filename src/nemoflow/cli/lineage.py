@@ -45,7 +45,7 @@ def _tell(store: Store, manifest: Manifest, depth: int, told: set[str], role: st
     rows = f"  {manifest.rows_out} rows" if manifest.rows_out else ""
     click.echo(f"{head}{origin}{rows}  {manifest.started}  {manifest.code}")
     for names, record in _grouped(manifest).items():
-        upstream = _upstream(store, record.address)
+        upstream = _upstream(store, record)
         if upstream is None:
             click.echo(f"{'  ' * (depth + 1)}{record.address} as {names}  {record.fingerprint[:12]}")
         else:
@@ -60,8 +60,9 @@ def _grouped(manifest: Manifest) -> dict[str, InputRecord]:
     return {", ".join(names): manifest.inputs[names[0]] for names in groups.values()}
 
 
-def _upstream(store: Store, address: str) -> Manifest | None:
-    if "/runs/" not in address:
-        return None
-    run, node = address.rpartition("/runs/")[2].split("/")[:2]
-    return read_manifest(store, run, node)
+def _upstream(store: Store, record: InputRecord) -> Manifest | None:
+    """The manifest of the node that made an input, where it is still that result; None for a file of the user's."""
+    run, _, rest = record.address.rpartition("/runs/")[2].partition("/")
+    node = rest.partition("/")[0]
+    found = read_manifest(store, run, node) if run and node else None
+    return found if found is not None and found.fingerprint == record.fingerprint.partition(".")[0] else None

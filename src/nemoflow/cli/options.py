@@ -1,6 +1,5 @@
 """Options that several commands share, and what is made from them."""
 
-import os
 import signal
 import sys
 import threading
@@ -46,9 +45,15 @@ def load(workflow: Path, sets: str) -> tuple[Workflow, Pipeline]:
 
 
 def place_of(
-    workflow: Workflow, root: str | None, run: str | None, stopping: Callable[[], bool] | None = None, *, quiet: bool = False
+    workflow: Workflow,
+    root: str | None,
+    run: str | None,
+    stopping: Callable[[], bool] | None = None,
+    *,
+    quiet: bool = False,
+    holder_pid: int | None = None,
 ) -> Place:
-    """Where a workflow's run lies."""
+    """Where a workflow's run lies; `holder_pid` is the process whose end ends what a step leaves running."""
     store = open_store(root or workflow.head.root)
     return Place(
         store,
@@ -56,7 +61,7 @@ def place_of(
         progress=Quiet() if quiet else progress_for(sys.stderr),
         stopping=stopping or (lambda: False),
         compress=workflow.head.compress,
-        holder_pid=os.getpid(),
+        holder_pid=holder_pid,
     )
 
 

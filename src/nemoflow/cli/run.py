@@ -1,5 +1,6 @@
 """`nemoflow run`: a workflow on this machine."""
 
+import os
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def run(workflow: Path, sets: str, root: str | None, run_name: str | None, fresh
     begun = time.monotonic()
     loaded, pipeline = load(workflow, sets)
     with stop_on_signals() as stopping:
-        place = place_of(loaded, root, run_name, stopping)
+        place = place_of(loaded, root, run_name, stopping, holder_pid=os.getpid())
         click.echo(f"run {place.run} of {loaded.where} under {place.store.root}")
         result = run_local(pipeline, place, force=force, fresh=fresh, watch=_tell)
     _summary(place, result, time.monotonic() - begun)

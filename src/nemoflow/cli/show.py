@@ -29,7 +29,7 @@ def describe_run(store: Store, run: str) -> list[dict[str, Any]]:
     for node in _nodes(store, run):
         manifest = read_manifest(store, run, node)
         failures = _failures(store, run, node)
-        if manifest is not None:
+        if manifest is not None and not any(failure.started > manifest.started for failure in failures):
             done.append(manifest)
         elif failures:
             first = failures[0]

@@ -26,9 +26,18 @@ from nemoflow.store import open_store
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME=URI", help="For a STEP: an input; a path, run://RUN/NODE/OUTPUT or s3://..."
 )
+@click.option("--fresh", is_flag=True, help="Do not reuse results of other runs.")
 @click.option("--force", is_flag=True, help="Overwrite a result that another config or input made at the same address.")
 def step(
-    target: str, node: str | None, sets: str, root: str | None, run_name: str | None, shard: str, inputs: tuple[str, ...], force: bool
+    target: str,
+    node: str | None,
+    sets: str,
+    root: str | None,
+    run_name: str | None,
+    shard: str,
+    inputs: tuple[str, ...],
+    fresh: bool,
+    force: bool,
 ) -> None:
     """Run NODE of a workflow, as its pod would; or a STEP of its own on files.
 
@@ -42,16 +51,19 @@ def step(
             loaded, pipeline = load(Path(target), sets)
             if node is None:
                 raise ConfigError(f"{target}: which node? One of {', '.join(pipeline.by_name)}")
-            place = place_of(loaded, root, run_name, stopping)
+            place = place_of(loaded, root, run_name, stopping, holder_pid=_caller())
         else:
             pipeline, node = _alone(target, sets, inputs), target.rpartition(":")[2].lower().replace("_", "-")
-            place = Place(
-                open_store(root or DEFAULT_ROOT), run_name or "steps", progress_for(sys.stderr), stopping, holder_pid=os.getppid()
-            )
-        manifest = execute(pipeline, node, place, part, force=force)
+            place = Place(open_store(root or DEFAULT_ROOT), run_name or "steps", progress_for(sys.stderr), stopping, holder_pid=_caller())
+        manifest = execute(pipeline, node, place, part, force=force, fresh=fresh)
     click.echo(f"{node}: {describe(manifest)}")
     for output in manifest.outputs.values():
         click.echo(f"  {place.store.address(output.address)}")
+
+
+def _caller() -> int | None:
+    """The process that holds what a step leaves running: the shell or script that runs the steps one by one, not this command."""
+    return os.getppid() or None
 
 
 def _shard(text: str) -> Shard:

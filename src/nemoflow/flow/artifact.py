@@ -54,7 +54,8 @@ class StoredInput:
 
     def json(self, name: str) -> dict[str, Any]:
         """One JSON file."""
-        return dict(orjson.loads(self._store.read_bytes(f"{self._output.address}/{name}")))
+        key = f"{self._output.address}/{name}"
+        return _object(self._store.read_bytes(key), self._store.address(key))
 
     def close(self) -> None:
         """Remove local copies."""
@@ -82,6 +83,8 @@ class LocalInput:
         if self.kind.rows is None:
             raise InputError(f"{self._path}: {self.kind} has no rows; it is a folder")
         files = [self._path] if self._path.is_file() else sorted(file for file in self._path.iterdir() if file.name.endswith(ROW_SUFFIXES))
+        if not files:
+            raise InputError(f"{self._path}: holds no {' or '.join(f'*{suffix}' for suffix in ROW_SUFFIXES)}")
         for file in files:
             yield from read_rows(open_store(str(file.parent)), file.name, self.kind.rows)
 
@@ -96,12 +99,25 @@ class LocalInput:
 
     def json(self, name: str) -> dict[str, Any]:
         """One JSON file of the folder."""
-        return dict(orjson.loads((self.folder() / name).read_bytes()))
+        path = self._path / name if self._path.is_dir() else self._path
+        if path.name != name or not path.is_file():
+            raise InputError(f"{self._path}: holds no {name}; a folder with it, or the file itself, is right")
+        return _object(path.read_bytes(), str(path))
 
     def close(self) -> None:
         """Remove the link."""
         if self._cache is not None:
             self._cache.cleanup()
+
+
+def _object(raw: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: holds a JSON {type(value).__name__}; an object is right")
+    return value
 
 
 class StoredOutput:

@@ -53,11 +53,12 @@ def _machine() -> str:
 
 
 def _pid_started(pid: int) -> str:
-    """Start time of a process in clock ticks since boot (field 22 of proc(5) stat); empty where there is no such process."""
+    """Start time of a process in clock ticks since boot (field 22 of proc(5) stat); empty where it ended, also as a zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _new_claim(nonce: str) -> Claim:

@@ -18,14 +18,14 @@ from pathlib import Path
 import orjson
 
 import nemoflow
-from nemoflow.errors import EXIT_BUG, DriftError, NemoflowError, StoreError
+from nemoflow.errors import EXIT_BUG, ConfigError, DriftError, NemoflowError, StoreError
 from nemoflow.flow.artifact import StoredOutput
 from nemoflow.flow.claim import claim
 from nemoflow.flow.fingerprint import fingerprints, input_fingerprints
 from nemoflow.flow.manifest import FailureRecord, InputRecord, Manifest, manifest_key, node_key, shard_suffix
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.place import Place, index_key
-from nemoflow.flow.plan import NodePlan, differences, is_transient
+from nemoflow.flow.plan import differences, is_transient
 from nemoflow.flow.scratch import StoredRows, StoredScratch
 from nemoflow.flow.step import Context, Outcome, Shard
 
@@ -35,30 +35,38 @@ FULL_BYTES = 2**20
 WHEN_FULL = "free space there and run again, what was finished is kept"
 
 
-def execute(pipeline: Pipeline, name: str, place: Place, shard: Shard | None = None, *, force: bool = False) -> Manifest:
+def execute(
+    pipeline: Pipeline, name: str, place: Place, shard: Shard | None = None, *, force: bool = False, fresh: bool = False
+) -> Manifest:
     """Do one node's work, or one shard of it, and return its manifest; work that is already done is not done again.
 
-    Raises DriftError where the address holds another result (unless `force`), ClaimError where another process is at it, and
-    whatever the step raises, after writing it down as the node's failure.
+    What another run under the root made is taken over, unless `fresh`. Raises DriftError where the address holds another result
+    (unless `force`), ClaimError where another process is at it, and whatever the step raises, after writing it down as the node's
+    failure.
     """
     node = pipeline.node(name)
     shard = shard or Shard(0, 1)
+    if shard.count > 1 and not node.step.sharded:
+        raise ConfigError(f"{name}: shard {shard.index}/{shard.count}: step {node.step.name!r} needs all rows at once; run it whole")
     prints = fingerprints(pipeline, place.digest_uri)
     transient = is_transient(pipeline, node) or node is pipeline.cleanup
     with claim(place.store, f"{node_key(place.run, name)}/claim{shard_suffix(shard)}.json"):
         # Looked up under the claim: who held it a moment ago may have finished the work.
-        done = None if transient else _done(node, prints, place, shard, force=force)
-        return done or _attempt(node, prints, place, shard)
+        if transient:
+            _forget(place, node)  # an attempt begins by removing the outputs that the manifest of the last one lists
+            return _attempt(node, prints, place, shard)
+        if (done := _done(node, prints, place, shard, force=force)) is not None:
+            return done
+        if not fresh and not node.step.effect and (found := place.indexed(node.step.name, prints[name])) is not None:
+            return reuse(name, found, place)
+        return _attempt(node, prints, place, shard)
 
 
-def reuse(plan: NodePlan, place: Place) -> Manifest:
+def reuse(name: str, found: Manifest, place: Place) -> Manifest:
     """Give a node of this run a small manifest of its own that refers to the run that made its result."""
-    found = plan.found
-    if found is None:
-        raise ValueError(f"{plan.node.name} is not planned for reuse")
     first = found.reused_from or node_key(found.run, found.node)
-    own = found.model_copy(update={"run": place.run, "node": plan.node.name, "reused_from": first, "seconds": 0.0, "started": _now()})
-    place.store.write_bytes(manifest_key(place.run, plan.node.name, Shard()), own.to_json())
+    own = found.model_copy(update={"run": place.run, "node": name, "reused_from": first, "seconds": 0.0, "started": _now()})
+    place.store.write_bytes(manifest_key(place.run, name, Shard()), own.to_json())
     return own
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nemoflow.errors import NemoflowError, Stopped
+from nemoflow.flow.claim import claim
 from nemoflow.flow.execute import execute, reuse
 from nemoflow.flow.manifest import Manifest
 from nemoflow.flow.pipeline import Pipeline
@@ -32,8 +33,14 @@ def _watch_nothing(plan: NodePlan, manifest: Manifest | None) -> None:
 def run_local(pipeline: Pipeline, place: Place, *, force: bool = False, fresh: bool = False, watch: Watcher = _watch_nothing) -> RunResult:
     """Run what has to run; the cleanup runs whenever what it cleans up had run, also after a failure or a stop.
 
-    An effect that fails leaves nothing behind itself, so there is nothing to clean up then.
+    An effect that fails leaves nothing behind itself, so there is nothing to clean up then. Raises ClaimError where another process
+    is at this run.
     """
+    with claim(place.store, f"claims/{place.run}.json"):  # a second run of this name would share, and then release, the first one's teacher
+        return _run(pipeline, place, watch, force=force, fresh=fresh)
+
+
+def _run(pipeline: Pipeline, place: Place, watch: Watcher, *, force: bool, fresh: bool) -> RunResult:
     plan = make_plan(pipeline, place, force=force, fresh=fresh)
     executed: list[str] = []
     try:
@@ -42,7 +49,7 @@ def run_local(pipeline: Pipeline, place: Place, *, force: bool = False, fresh: b
                 continue
             if place.stopping():
                 raise Stopped(f"run {place.run} was asked to stop before {step.node.name}; run it again to go on from there")
-            _do(pipeline, step, place, executed, watch, force=force)
+            _do(pipeline, step, place, executed, watch, force=force, fresh=fresh)
     except BaseException as error:
         _clean_up(pipeline, plan, place, executed, watch, failed=error)
         raise
@@ -50,15 +57,15 @@ def run_local(pipeline: Pipeline, place: Place, *, force: bool = False, fresh: b
     return RunResult(plan, tuple(executed))
 
 
-def _do(pipeline: Pipeline, plan: NodePlan, place: Place, executed: list[str], watch: Watcher, *, force: bool) -> None:
+def _do(pipeline: Pipeline, plan: NodePlan, place: Place, executed: list[str], watch: Watcher, *, force: bool, fresh: bool) -> None:
     node = plan.node
     manifest = plan.found
-    if plan.action == "reuse":
-        manifest = reuse(plan, place)
+    if plan.action == "reuse" and manifest is not None:
+        manifest = reuse(node.name, manifest, place)
     elif plan.action == "run":
         watch(plan, None)
         for index in range(node.shards):
-            manifest = execute(pipeline, node.name, place, Shard(index, node.shards), force=force)
+            manifest = execute(pipeline, node.name, place, Shard(index, node.shards), force=force, fresh=fresh)
         manifest = place.manifest(node.name) or manifest
         executed.append(node.name)
     if plan.action != "rest":

@@ -64,7 +64,12 @@ class Place:
         return found if found is not None and found.fingerprint == fingerprint and self.objects_exist(found) else None
 
     def objects_exist(self, manifest: Manifest) -> bool:
-        """Whether every file that a manifest lists is there with its size."""
+        """Whether every file that a manifest lists is there with its size, and is still the result of the node that made it."""
+        if manifest.reused_from is not None:
+            _, run, node = manifest.reused_from.split("/")
+            first = read_manifest(self.store, run, node)
+            if first is None or first.fingerprint != manifest.fingerprint:
+                return False
         return all(
             self.store.size(f"{output.address}/{file.path}") == file.size for output in manifest.outputs.values() for file in output.files
         )
@@ -81,6 +86,9 @@ class Place:
                 raise InputError(f"{node.name}: its input {name!r} comes from node {source.node!r}, which is not done in run {self.run!r}")
             if f"{manifest.fingerprint}.{source.output}" != fingerprint:
                 raise DriftError(f"{node.name}: its input {name!r} ({source}) in run {self.run!r} was made with another config or inputs")
+            if not self.objects_exist(manifest):
+                where = self.store.address(manifest.reused_from or node_key(self.run, source.node))
+                raise InputError(f"{node.name}: its input {name!r}: {where} was removed or overwritten; run {source.node!r} again")
             return StoredInput(name, kind, fingerprint, self.store, manifest.outputs[source.output], manifest)
         return self._open_uri(name, kind, fingerprint, source)
 

@@ -10,7 +10,8 @@ compress = false           # rows as .jsonl.zst
 [train]                    # one section a node: its step's config
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,7 @@ class _Head(Config):
     pipeline: str
     run: str = ""
     root: str = "nemoflow-data"
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     compress: bool = False
     inputs: dict[str, str] = Field({})
     shards: dict[str, int] = Field({})
@@ -79,6 +80,9 @@ def load_workflow(path: Path, sets: str = "{}") -> Workflow:
 def make_workflow(values: Mapping[str, Any], where: str, base: Path, sets: str = "{}") -> Workflow:
     """The same from values."""
     merged = _lay_over(values, parse_sets(sets))
+    for key, number in _integers(merged):
+        if not -(2**63) <= number < 2**64:
+            raise ConfigError(f"{where}: {key}: {number} does not fit into 64 bits")
     known = set(_Head.model_fields)
     head = build(_Head, {key: value for key, value in merged.items() if key in known}, where)
     sections = {key: value for key, value in merged.items() if key not in known}
@@ -105,7 +109,7 @@ def parse_sets(text: str) -> dict[str, Any]:
 
 
 def _lay_over(values: Mapping[str, Any], sets: Mapping[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = orjson.loads(orjson.dumps(values))
+    merged = deepcopy(dict(values))
     for key, value in sets.items():
         *path, last = key.split(".")
         table = merged
@@ -115,6 +119,15 @@ def _lay_over(values: Mapping[str, Any], sets: Mapping[str, Any]) -> dict[str, A
                 raise ConfigError(f"--set {key!r}: {part!r} is a value, not a section")
         table[last] = value
     return merged
+
+
+def _integers(value: Any, key: str = "") -> Iterator[tuple[str, int]]:
+    """All integers with their dotted keys."""
+    if isinstance(value, int):
+        yield key, value
+    elif isinstance(value, dict | list):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _integers(part, f"{key}.{name}" if key else str(name))
 
 
 def build_pipeline(workflow: Workflow, known: Mapping[str, str]) -> Pipeline:
@@ -131,6 +144,10 @@ def build_pipeline(workflow: Workflow, known: Mapping[str, str]) -> Pipeline:
 
 
 def _call(make: Callable[[Workflow], Pipeline], workflow: Workflow) -> Pipeline:
+    if not callable(make):
+        raise ConfigError(
+            f"{workflow.where}: pipeline {workflow.head.pipeline!r} is a {type(make).__name__}; a function of the workflow is right"
+        )
     pipeline = make(workflow)
     if not isinstance(pipeline, Pipeline):
         raise ConfigError(f"{workflow.where}: pipeline {workflow.head.pipeline!r} made a {type(pipeline).__name__}, not a Pipeline")
@@ -144,5 +161,5 @@ def import_value(path: str, where: str, right: str) -> Any:
         raise ConfigError(f"{where}: unknown {path!r}; {right} is right")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {path!r} cannot be imported ({error}); {right} is right") from None
