@@ -165,3 +165,15 @@ def test_runs_of_other_names_go_on_beside_each_other(tmp_path):
 
     run_local(line(log), place(tmp_path / "root"), watch=come_along)
     assert words(log).count("page") == 2
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_what_is_incomplete_and_what_was_made_from_it_is_done_here_and_made_again_by_other_runs(tmp_path, shards):
+    log = tmp_path / "log"
+    run_local(line(log, shards=shards, fail="part"), here := place(tmp_path / "root", "one"))
+    assert [here.manifest(name).is_complete for name in ("count", "copy", "page")] == [True, False, False]
+    assert run_local(line(log, shards=shards, fail="part"), here).executed == ()
+    result = run_local(line(log, shards=shards), there := place(tmp_path / "root", "two"))
+    assert result.executed == ("copy", "open", "page", "close")
+    assert [there.manifest(name).is_complete for name in ("copy", "page")] == [True, True]
+    assert run_local(line(log, shards=shards), place(tmp_path / "root", "three")).executed == ()

@@ -49,7 +49,8 @@ def run_copy(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Con
         raise ValueError("a bug")
     if config.fail == "stop":
         raise Stopped("asked to")
-    return Outcome(metrics={"copied": len(rows)}, rows_in=len(rows), dropped={"none": 0})
+    is_complete = config.fail != "part" or context.shard.index != 0
+    return Outcome(metrics={"copied": len(rows)}, rows_in=len(rows), dropped={"none": 0}, is_complete=is_complete)
 
 
 def run_page(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:

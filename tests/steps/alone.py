@@ -23,10 +23,10 @@ class Alone:
     root: Path
     stopping: object = field(default=lambda: False)
 
-    def run(self, run: str = "r", shards: int = 1, index: int = 0, **config: object) -> Manifest:
+    def run(self, run: str = "r", shards: int = 1, index: int = 0, *, fresh: bool = False, **config: object) -> Manifest:
         node = Node("node", self.step, self.step.config(**config), {name: str(path) for name, path in self.inputs.items()}, shards)
         place = Place(open_store(str(self.root)), run, stopping=self.stopping)
-        return execute(Pipeline("alone", (node,)), "node", place, Shard(index, shards) if shards > 1 else None)
+        return execute(Pipeline("alone", (node,)), "node", place, Shard(index, shards) if shards > 1 else None, fresh=fresh)
 
     def rows(self, manifest: Manifest, output: str) -> list:
         record_type = self.step.outputs[output].rows

@@ -84,7 +84,7 @@ def test_where_everything_is_known_nobody_is_asked(world):
     with FaultServer() as server:
         alone = world(server)
         first = alone.rows(alone.run("first", samples=2, **QUICK), "traces")
-    again = alone.run("again", samples=2, **{**QUICK, "concurrency": 1})
+    again = alone.run("again", fresh=True, samples=2, **{**QUICK, "concurrency": 1})
     assert alone.rows(again, "traces") == first
     assert again.metrics["asked"] == 0
 

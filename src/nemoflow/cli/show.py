@@ -51,6 +51,7 @@ def _entry(manifest: Manifest) -> dict[str, Any]:
         "dropped": manifest.dropped,
         "metrics": manifest.metrics,
         "reason": manifest.reason,
+        "is_complete": manifest.is_complete,
         "reused_from": manifest.reused_from,
         "started": manifest.started,
         "fingerprint": manifest.fingerprint,
@@ -96,6 +97,8 @@ def _remarks(entry: dict[str, Any]) -> str:
     parts = [f"{reason} {count}" for reason, count in sorted(entry.get("dropped", {}).items())]
     if entry.get("reused_from"):
         parts.append(f"from {entry['reused_from'].removeprefix('runs/')}")
+    if not entry.get("is_complete", True):
+        parts.append("incomplete, so other runs make it again")
     if entry.get("reason"):
         parts.append(entry["reason"])
     return ", ".join(parts)

@@ -120,7 +120,8 @@ def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) 
         scratch.close()  # what an effect left running may still write its log there
         return manifest
     scratch.discard()
-    if place.manifest(node.name) is not None:
+    whole = place.manifest(node.name)
+    if whole is not None and whole.is_complete:
         pointer = orjson.dumps({"run": place.run, "node": node.name})
         place.store.write_bytes(index_key(node.step.name, manifest.fingerprint), pointer)
     return manifest
@@ -163,6 +164,7 @@ def _run_step(
             dropped=dict(outcome.dropped),
             status=outcome.status,
             reason=outcome.reason,
+            is_complete=outcome.is_complete and all((opened.manifest or {}).get("is_complete", True) for opened in inputs.values()),
             shard=(shard.index, shard.count),
             started=started,
             seconds=round(time.monotonic() - begun, 3),

@@ -66,6 +66,8 @@ class Manifest(_Part):
     dropped: dict[str, int] = {}
     status: Literal["done", "skipped"] = "done"
     reason: str = ""
+    is_complete: bool = True
+    """False where parts of it, or of what it was made from, failed and may succeed another time; other runs make it again."""
     shard: tuple[int, int] = (0, 1)
     started: str
     """UTC, ISO 8601."""
@@ -128,6 +130,7 @@ def fold(manifests: Sequence[Manifest]) -> Manifest:
             "metrics": _fold_metrics([manifest.metrics for manifest in ordered]),
             "rows_in": sum(manifest.rows_in for manifest in ordered),
             "dropped": dict(dropped),
+            "is_complete": all(manifest.is_complete for manifest in ordered),
             "shard": (0, 1),
             "started": min(manifest.started for manifest in ordered),
             "seconds": sum(manifest.seconds for manifest in ordered),

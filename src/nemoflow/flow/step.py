@@ -176,6 +176,9 @@ class Outcome:
     status: Literal["done", "skipped"] = "done"
     """`skipped` where a gate in the step decided against the work; `reason` says why."""
     reason: str = ""
+    is_complete: bool = True
+    """False where parts failed that another attempt may get, such as requests to a teacher that was overloaded: other runs do not reuse
+    the result, nor what was made from it."""
 
 
 @dataclass(frozen=True)

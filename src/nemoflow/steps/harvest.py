@@ -43,7 +43,7 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
     context.progress.start("harvest", len(attempts))
     result = harvest(attempts, asking, ledger, health, context.stopping, lambda trace: context.progress.advance())
     outputs["traces"].write(result.traces)
-    return Outcome(metrics=result.figures, rows_in=len(problems))
+    return Outcome(metrics=result.figures, rows_in=len(problems), is_complete=not result.failed)
 
 
 HARVEST = Step(

@@ -55,7 +55,9 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
         settled = [settle(*pair, verdict, config.system) for pair, verdict in zip(pairs, verdicts(answers), strict=True)]
     kept = outputs["traces"].write(trace for trace in settled if isinstance(trace, Trace))
     dropped = Counter(choice.dropped) + Counter(reason for reason in settled if isinstance(reason, str))
-    return Outcome(metrics={**result.figures, "kept": kept}, rows_in=len(choice.failures), dropped=dict(dropped))
+    return Outcome(
+        metrics={**result.figures, "kept": kept}, rows_in=len(choice.failures), dropped=dict(dropped), is_complete=not result.failed
+    )
 
 
 RATIONALIZE = Step(
