@@ -4,6 +4,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from importlib.metadata import version
 
+from pydantic import Field
+
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
 from nemoflow.artifacts import Problems, Traces
@@ -23,10 +25,10 @@ class VerifyConfig(Config):
     """Revision of the contest's metric."""
     workers: int = tuning(2, ge=1)
     """Processes that compare symbols."""
-    timeout_s: float = tuning(5.0, gt=0)
-    """CPU seconds for one symbolic comparison; what takes longer is unclear."""
-    memory_mb: int = tuning(1024, ge=256)
-    """Memory of one comparing process."""
+    timeout_s: float = Field(5.0, gt=0)
+    """CPU seconds for one symbolic comparison; what takes longer is unclear, so it is part of the identity."""
+    memory_mb: int = Field(1024, ge=256)
+    """Memory of one comparing process; what needs more is unclear, so it is part of the identity."""
 
 
 class _Counts:
