@@ -1,5 +1,6 @@
 """Frozen configs: unknown keys and wrong types are refused with the key's full name, the value and what would be right."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,12 +39,24 @@ def identity(config: Config) -> dict[str, Any]:
 
 
 def build(cls: type[C], values: Mapping[str, Any], where: str) -> C:
-    """Make a config; a ConfigError names `where`.field, the value and what would be right."""
+    """Make a config; a ConfigError names `where`.field, the value and what would be right.
+
+    Values are taken as JSON has them, strictly: a list is right for a tuple and `3` for a float, `"4"` or `true` for a number is not.
+    """
     try:
-        return cls.model_validate(dict(values))
+        return cls.model_validate_json(_as_json(values, where), strict=True)
     except ValidationError as error:
         lines = [_explain(cls, where, dict(problem)) for problem in error.errors()]
         raise ConfigError("; ".join(lines)) from None
+
+
+def _as_json(values: Mapping[str, Any], where: str) -> str:
+    """Through the standard library, since integers of more than 64 bits and `inf` are values too; the fields' bounds judge them."""
+
+    def refuse(value: Any) -> Any:
+        raise ConfigError(f"{where}: {value!r} is a {type(value).__name__}; text, numbers, true, false, lists and tables are right")
+
+    return json.dumps(dict(values), default=refuse)
 
 
 def _explain(cls: type[Config], where: str, problem: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ from nemoflow.answers.competition import extract
 from nemoflow.curate.card import Card
 from nemoflow.curate.mix import Recipe, plan, response_of
 from nemoflow.errors import InputError
-from nemoflow.prompts.chat import user_message
+from nemoflow.prompts.chat import SUFFIX, user_message
+from nemoflow.prompts.teacher import ask, ask_with_hint
+from nemoflow.records import Message
 
 ROWS = [
     trace(f"t{number}", number=number, category="sum" if number % 3 else "product", source="rationalized" if number % 4 == 0 else "teacher")
@@ -20,7 +22,7 @@ ROWS = [
 
 
 def corpus(rows, **recipe):
-    mixture = plan(rows, Recipe(**recipe), {})
+    mixture = plan(rows, Recipe(**recipe))
     card = Card()
     return list(mixture.examples(lambda: rows, card)), card.as_json(), mixture.reasons
 
@@ -55,10 +57,19 @@ def test_what_cannot_be_written_in_that_form_is_left_out(row):
     assert response_of(row) is None
 
 
-def test_prompts_are_the_contests_and_come_from_the_problem_or_the_traces_own_message():
-    rows = [trace("a", number=1), trace("b", number=2, statement="What?")]
-    examples = list(plan(rows, Recipe(), {"p1": "Known?"}).examples(lambda: rows, Card()))
-    assert {example.id: example.prompt for example in examples} == {"a": user_message("Known?"), "b": user_message("What?")}
+def test_prompts_are_the_contests_and_hold_what_the_trace_itself_was_asked():
+    told = [Message(role="system", content="Be brief."), Message(role="user", content=user_message("Told?"))]
+    hinted = ask_with_hint("Hinted?", "4")
+    quoting = f"What does this mean?\n{SUFFIX}"
+    asked = {"a": ask("What?"), "b": told, "c": hinted, "d": ask(quoting), "e": [Message(role="user", content="Bare?")]}
+    rows = [trace(name, number=number, messages=messages) for number, (name, messages) in enumerate(asked.items())]
+    prompts = {example.id: example.prompt for example in plan(rows, Recipe()).examples(lambda: rows, Card())}
+    assert prompts == dict(zip("abcde", map(user_message, ("What?", "Told?", "Hinted?", quoting, "Bare?")), strict=True))
+
+
+def test_a_trace_that_nobody_asked_for_teaches_nothing():
+    mixture = plan([trace(messages=())], Recipe())
+    assert (mixture.order, mixture.reasons) == ([], {"no-statement": 1})
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 3))
@@ -97,7 +108,7 @@ def test_quotas_and_the_limit_keep_the_first_rows_of_the_seeds_order_and_count_t
 
 def test_a_trace_id_that_occurs_twice_is_refused():
     with pytest.raises(InputError, match=r"row 2: trace id 't1' occurs twice"):
-        plan([trace(), trace(number=2)], Recipe(), {})
+        plan([trace(), trace(number=2)], Recipe())
 
 
 def test_the_card_counts_what_is_in_the_corpus():
@@ -112,7 +123,7 @@ def test_the_card_counts_what_is_in_the_corpus():
 
 def test_a_corpus_larger_than_the_window_reads_its_traces_again_and_stays_whole():
     many = [trace(f"t{number}", number=number, thinking=f"It is {number}.") for number in Random(0).sample(range(300), 300)]
-    mixture = plan(many, Recipe(seed=3), {})
+    mixture = plan(many, Recipe(seed=3))
     reads = []
 
     def read():

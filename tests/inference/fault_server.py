@@ -16,6 +16,8 @@ from aiohttp import web
 
 ERRORS = {"400": 400, "401": 401, "403": 403, "404": 404, "422": 422, "429": 429, "500": 500, "502": 502, "503": 503}
 
+USAGE = {"prompt_tokens": 10, "completion_tokens": 7}
+
 Plan = Callable[[dict, int], str]
 """From a request's body and how often it was asked before to a fault's name, or `ok`."""
 
@@ -62,7 +64,15 @@ def boxed(body: dict) -> str:
 
 
 class FaultServer:
-    def __init__(self, plan: Plan = healthy, answer: Callable[[dict], str] = boxed, delay_s: float = 0.0, retry_after: str = "0.2"):
+    def __init__(
+        self,
+        plan: Plan = healthy,
+        answer: Callable[[dict], str] = boxed,
+        delay_s: float = 0.0,
+        retry_after: str = "0.2",
+        usage: object = USAGE,
+    ):
+        self.usage = usage
         self.plan, self.answer, self.delay_s, self.retry_after = plan, answer, delay_s, retry_after
         self.completions: list[tuple[str, int]] = []
         self.bodies: list[dict] = []
@@ -151,5 +161,5 @@ class FaultServer:
             "object": "chat.completion",
             "model": body["model"],
             "choices": choices[::-1],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 7},
+            "usage": self.usage,
         }

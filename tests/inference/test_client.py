@@ -182,3 +182,24 @@ def test_reasoning_and_answer_can_be_parted_again(reasoning, content):
     thinking, final = split_response(one_format(content, reasoning, "stop"))
     if reasoning:
         assert (thinking, final) == (reasoning.strip("\n"), content.strip())
+
+
+@pytest.mark.parametrize("count", ["many", "7", -1, 1.5, True, [7], 1e30])
+@pytest.mark.parametrize("key", ["prompt_tokens", "completion_tokens"])
+def test_a_count_of_tokens_that_is_none_is_tried_again_and_then_ends_with_75(key, count):
+    with FaultServer(usage={key: count}) as server, pytest.raises(ProviderError, match=rf"usage\.{key} = .*attempt 2 of 2") as caught:
+        complete(server.url, replace(QUICK, retries=1))
+    assert (len(server.bodies), caught.value.exit_code) == (2, 75)
+
+
+@pytest.mark.parametrize("usage", ["many", [7], 3])
+def test_a_usage_that_is_no_object_is_tried_again_too(usage):
+    with FaultServer(usage=usage) as server, pytest.raises(ProviderError, match="an object with counts of tokens is right"):
+        complete(server.url, replace(QUICK, retries=0))
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}])
+def test_tokens_that_are_not_told_count_as_none(usage):
+    with FaultServer(usage=usage) as server:
+        (completion,) = complete(server.url)
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (0, 0)

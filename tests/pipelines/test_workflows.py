@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nemoflow.errors import ConfigError
 from nemoflow.flow.workflow import build_pipeline, load_workflow
 from nemoflow.pipelines import PIPELINES
 from nemoflow.steps import STEPS
@@ -35,3 +36,18 @@ def test_every_step_is_used_by_a_shipped_pipeline_and_named_as_its_file():
 def test_every_config_field_says_what_it_is(step):
     undocumented = [name for name, field in step.config.model_fields.items() if not field.description]
     assert not undocumented
+
+
+@pytest.mark.parametrize("share", [0, 0.0, 1])
+def test_a_competition_with_one_side_empty_is_refused_before_anything_runs(share):
+    workflow = load_workflow(next(path for path in SHIPPED if path.stem == "competition"), f'{{"load-problems.eval_share": {share}}}')
+    with pytest.raises(ConfigError, match=r"load-problems\.eval_share: [01] leaves one side empty; .* such as 0\.1, is right"):
+        build_pipeline(workflow, PIPELINES)
+
+
+def test_a_public_set_may_be_only_to_learn_from_and_is_compared_with_the_own_problems():
+    sets = '{"inputs.public": "gsm8k.jsonl", "load-public.format": "gsm8k", "load-public.eval_share": 0.0}'
+    pipeline = build_pipeline(load_workflow(next(path for path in SHIPPED if path.stem == "competition"), sets), PIPELINES)
+    assert pipeline.by_name["harvest-public"].edges["own"].node == "load-problems"
+    order = list(pipeline.by_name)
+    assert order.index("harvest-public") < order.index("wake-teacher")

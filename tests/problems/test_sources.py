@@ -195,6 +195,9 @@ def test_the_contests_test_file_has_no_answers(tmp_path):
         ("id,prompt,answer\n1,x\n", r"row 1 \(line 2\): 2 fields in '1,x'; 3 are right: id, prompt, answer"),
         ('id,prompt,answer\n1,"x\ny",2\n2,"open,3\n', r"row 2 \(line 4\): unexpected end of data"),
         ("id,prompt,answer\n1,x,\n", r"row 1: answer: ''; a non-empty string is right"),
+        ("id,prompt,answer,answer\n1,x,2,3\n", r"header: has the column 'answer' 2 times; once is right"),
+        ("id,prompt,answer\n", "holds no problem"),
+        (f"id,prompt,answer\n1,{'x' * 131_073},2\n", r"row 1 \(line 2\): a field of more than 131,072 characters; a shorter one is right"),
         ("id,prompt,answer\n1,x,2\n1,y,2\n", r"problem 2: id: '1' is also that of"),
     ],
 )
@@ -223,3 +226,22 @@ def test_a_limit_takes_so_many_of_each_category_and_a_larger_one_adds_to_them(bo
     assert [problem.category for problem in kept] == ["a"] * min(bound, count) + ["b"] * min(bound, 10)
     assert {problem.id for problem in kept} <= {problem.id for problem in more}
     assert limit(problems, 0, seed) == problems
+
+
+@pytest.mark.parametrize(
+    "written", ["123456789012345678901234567890", "-9223372036854775809", "0.1000", "1e3", "2.50", "0.30000000000000004", "7"]
+)
+def test_an_answer_that_is_a_number_is_kept_as_it_was_written(tmp_path, written):
+    row = f'{{"question": "a", "answer": {written}}}'.encode()
+    assert read("jsonl", lines(tmp_path / "p", row))[0].gold == written
+
+
+def test_numbers_beside_the_answer_stay_numbers(tmp_path):
+    (problem,) = read("jsonl", lines(tmp_path / "p", b'{"question": "a", "level": 2.50, "factor": 123456789012345678901}'))
+    assert Problem.model_validate_json(problem.model_dump_json()).meta == {"level": 2.5, "factor": 123456789012345678901}
+
+
+@pytest.mark.parametrize("raw", [b'{"question": 1e999}', b'{"question": NaN}', b'{"question": "\\ud800"}', b"[" * 1010, b"1" * 5000])
+def test_what_no_json_number_text_or_depth_can_be_is_named(tmp_path, raw):
+    with pytest.raises(InputError, match="p: row 2: not JSON"):
+        read("jsonl", lines(tmp_path / "p", {"question": "good"}, raw))

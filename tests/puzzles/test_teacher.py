@@ -83,6 +83,28 @@ def test_health_and_models_answer():
     assert (status, models["object"], [model["id"] for model in models["data"]]) == (200, "list", [PERSONA.model])
 
 
+def test_a_model_is_found_by_its_id_and_another_is_not():
+    status, model, _ = post(b"", f"/v1/models/{PERSONA.model}", "GET")
+    assert (status, model) == (200, post(b"", "/v1/models", "GET")[1]["data"][0])
+    status, answer, _ = post(b"", "/v1/models/org/other", "GET")
+    assert (status, answer["error"]["code"], answer["error"]["param"]) == (404, "model_not_found", "model")
+    assert "'org/other'" in answer["error"]["message"]
+
+
+def test_two_answers_to_one_request_have_ids_of_their_own_and_are_else_the_same():
+    one, two = ({**post(body(n=2))[1], "created": 0} for _ in range(2))
+    assert one.pop("id") != two.pop("id")
+    assert one == two
+    assert len({chunk["id"] for chunk in stream(body(n=2))[0]}) == 1
+
+
+def test_an_assistants_turn_may_be_null_and_four_texts_may_stop_an_answer():
+    messages = body()["messages"]
+    silent = body(messages=[{"role": "assistant", "content": None}, *messages])
+    assert texts(post(silent)[1]) == texts(post(body(messages=[{"role": "assistant", "content": ""}, *messages]))[1])
+    assert texts(post(body(stop=list("wxyz")))[1]) == texts(post(body(stop=["w", "x", "y", "z"]))[1])
+
+
 def test_an_answer_has_the_form_of_openai():
     status, answer, _ = post(body())
     assert (status, answer["object"], answer["model"]) == (200, "chat.completion", PERSONA.model)
@@ -185,6 +207,9 @@ def test_text_parts_are_read_as_one_text():
         ({"messages": [{"role": "robot", "content": "hello"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
+        ({"messages": [{"role": "assistant"}]}, "messages.0.content"),
+        ({"stop": list("vwxyz")}, "stop"),
         ({"n": 0}, "n"),
         ({"n": 129}, "n"),
         ({"n": "2"}, "n"),

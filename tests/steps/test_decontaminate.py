@@ -18,7 +18,7 @@ def alone(tmp_path, statements, held_out=(HELD_OUT,)):
     problems = [problem(number, statement) for number, statement in enumerate(statements)]
     files = {
         "problems": problems,
-        "traces": [trace(f"t{number}", statement="not asked", number=number) for number in range(len(problems))],
+        "traces": [trace(f"t{number}", statement=problem.statement, number=number) for number, problem in enumerate(problems)],
         "eval": [problem(f"e{number}", statement) for number, statement in enumerate(held_out)],
     }
     return Alone(DECONTAMINATE, {name: write_lines(tmp_path / f"{name}.jsonl", rows) for name, rows in files.items()}, tmp_path / "root")
@@ -45,3 +45,24 @@ def test_more_than_the_allowed_share_is_refused_with_an_example(tmp_path):
 def test_an_empty_evaluation_set_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"eval\.jsonl: holds no problems"):
         alone(tmp_path, STATEMENTS, held_out=()).run()
+
+
+def test_a_trace_whose_id_is_another_problems_is_refused(tmp_path):
+    step = alone(tmp_path, STATEMENTS)
+    write_lines(step.inputs["traces"], [trace("t", statement="Another?", number=0)])
+    with pytest.raises(InputError, match=r"problem id 'p0' stands for 'Another\?' here"):
+        step.run()
+
+
+def test_a_trace_without_a_prompt_goes_by_its_problems_statement(tmp_path):
+    step = alone(tmp_path, [*STATEMENTS, HELD_OUT])
+    write_lines(step.inputs["traces"], [trace(f"t{number}", number=number, messages=()) for number in range(len(STATEMENTS) + 1)])
+    assert step.run().dropped == {"contaminated": 1}
+
+
+@pytest.mark.parametrize("name", ["traces", "problems"])
+def test_an_empty_file_is_refused_by_its_address(tmp_path, name):
+    step = alone(tmp_path, STATEMENTS)
+    write_lines(step.inputs[name], [])
+    with pytest.raises(InputError, match=rf"{name}\.jsonl: the input {name} holds no rows"):
+        step.run()

@@ -139,6 +139,40 @@ def test_one_request_that_the_server_does_not_take_does_not_stop_the_others(worl
     assert [row.problem_id for row in rows if row.error] == ["p003"]
 
 
+def test_a_small_set_of_which_most_failed_ends_with_75_and_what_was_answered_is_kept(world):
+    with FaultServer(lambda body, attempt: "ok" if "What is 3 " in prompt_of(body) else "500") as server:
+        alone = world(server, count=4)
+        with pytest.raises(ProviderError, match=r"3 of 4 requests failed \(allowed: 10%\); what was answered is kept") as caught:
+            alone.run(samples=1, **{**QUICK, "retries": 0})
+        assert len(kept(alone)) == 1
+        server.plan = always("ok")
+        assert alone.run(samples=1, **QUICK).metrics["asked"] == 3
+    assert caught.value.exit_code == 75
+
+
+def test_counts_of_tokens_that_are_none_end_with_75(world):
+    with (
+        FaultServer(usage={"prompt_tokens": "many"}) as server,
+        pytest.raises(ProviderError, match=r"usage\.prompt_tokens = 'many'") as caught,
+    ):
+        world(server, count=2).run(samples=1, **QUICK)
+    assert caught.value.exit_code == 75
+
+
+def test_an_answer_that_says_nothing_is_a_trace_without_an_answer_and_is_counted(world):
+    with FaultServer(answer=lambda body: "") as server:
+        alone = world(server, count=2)
+        manifest = alone.run(samples=1, **QUICK)
+        again = alone.run("again", samples=1, **QUICK)
+    assert [(row.response, row.answer, row.error, row.finish) for row in alone.rows(manifest, "traces")] == [("", None, None, "stop")] * 2
+    assert (manifest.metrics["empty"], manifest.metrics["failed"], again.metrics["asked"]) == (2, 0, 0)
+
+
+def test_an_empty_set_of_problems_is_refused_by_its_address(world):
+    with FaultServer() as server, pytest.raises(InputError, match=r"problems\.jsonl: the input problems holds no rows"):
+        world(server, count=0).run(**QUICK)
+
+
 def test_an_endpoint_that_goes_down_ends_the_step_with_75_and_what_was_answered_is_kept(world):
     def plan(body, attempt):
         return "503" if len(server.completions) >= 12 else "ok"

@@ -45,7 +45,7 @@ def test_limits_draw_by_seed_within_each_category_and_are_counted(tmp_path):
 
 def test_the_bytes_of_the_file_are_part_of_the_identity(tmp_path):
     prints = []
-    for name, count in (("a.jsonl", 9), ("a.jsonl", 10)):
+    for name, count in (("a.jsonl", 29), ("a.jsonl", 30)):
         path = write_lines(tmp_path / str(count) / name, sums(count))
         prints.append(load(path, tmp_path / f"root{count}")[0].fingerprint)
     assert prints[0] != prints[1]
@@ -79,3 +79,44 @@ def test_the_contests_own_csv_and_a_zipped_public_set_load(tmp_path):
     shutil.copy(DATA / "gsm8k_test.jsonl.gz", tmp_path)
     manifest, train, held_out = load(tmp_path / "gsm8k_test.jsonl.gz", tmp_path / "b", format="gsm8k")
     assert len(train) + len(held_out) == manifest.rows_in == 1319
+
+
+def test_a_share_that_holds_nobody_out_is_refused_unless_none_was_asked_for(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", sums(3))
+    words = r"p\.jsonl: eval_share 0\.001 holds out none of its 3 problems; .* or 0 to hold nothing out"
+    with pytest.raises(InputError, match=words):
+        load(path, tmp_path / "root", eval_share=0.001)
+    manifest, _, _ = load(path, tmp_path / "none", eval_share=0)
+    assert manifest.metrics == {"train": 3, "eval": 0, "without_gold": 0}
+
+
+def test_a_prefix_stands_before_every_id_and_moves_nobody(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", sums(40))
+    _, *plain = load(path, tmp_path / "a", per_category=20)
+    _, *named = load(path, tmp_path / "b", per_category=20, id_prefix="public-")
+    for before, after in zip(plain, named, strict=True):
+        assert [f"public-{row.id}" for row in before] == [row.id for row in after]
+
+
+def test_a_file_with_a_header_alone_is_named_as_the_user_named_it(tmp_path):
+    (tmp_path / "train.csv").write_text("id,prompt,answer\n")
+    with pytest.raises(InputError, match=rf"^{tmp_path}/train\.csv: holds no problem"):
+        load(tmp_path / "train.csv", tmp_path / "root", format="kaggle")
+
+
+class Bucket:
+    """An input that is read from a copy, as a bucket's is."""
+
+    address = "s3://bucket/sets"
+
+    def __init__(self, copy):
+        self._copy = copy
+
+    def folder(self):
+        return self._copy
+
+
+def test_a_wrong_row_of_a_bucket_is_named_by_its_address_not_by_the_copys(tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"question": ""}\n')
+    with pytest.raises(InputError, match=r"^s3://bucket/sets/p\.jsonl: row 1: question: ''"):
+        LOAD_PROBLEMS.run(LOAD_PROBLEMS.config(), {"file": Bucket(tmp_path)}, {}, None)

@@ -61,3 +61,18 @@ def test_nothing_left_is_refused_with_the_reasons(tmp_path):
 def test_a_quota_for_a_category_that_there_is_not_is_refused_with_the_known(tmp_path):
     with pytest.raises(ConfigError, match=r"mix\.quota\.sums: .* there are sum"):
         alone(tmp_path, TRACES).run(quota={"sums": 3})
+
+
+def test_a_public_trace_whose_id_is_another_problems_is_refused_not_given_that_statement(tmp_path):
+    public = trace("public", source="public", verdict=None, statement="How many apples has Ann?", number=3)
+    with pytest.raises(
+        InputError, match=r"traces\.jsonl: problem id 'p3' stands for 'How many apples has Ann\?' .* 'What is 3 plus 3\?' in .*problems"
+    ):
+        alone(tmp_path, [*TRACES, public]).run()
+
+
+def test_an_empty_set_of_problems_is_refused_by_its_address(tmp_path):
+    step = alone(tmp_path, TRACES)
+    write_lines(step.inputs["problems"], [])
+    with pytest.raises(InputError, match=r"problems\.jsonl: the input problems holds no rows"):
+        step.run()

@@ -109,3 +109,12 @@ def test_what_verifies_is_decided_by_the_metric_of_the_config(world, tmp_path, m
     assert manifest.metrics["kept"] == kept
     assert manifest.dropped == ({} if kept else {"wrong": 1})
     assert all(row.verdict.verdict == "right" and row.answer == "1/3" for row in alone.rows(manifest, "traces"))
+
+
+@pytest.mark.parametrize("name", ["traces", "problems"])
+def test_an_empty_input_is_refused_by_its_address(world, name):
+    with FaultServer() as server:
+        alone = world(server, failures())
+        write_lines(alone.inputs[name], [])
+        with pytest.raises(InputError, match=rf"{name}\.jsonl: the input {name} holds no rows"):
+            alone.run(**QUICK)

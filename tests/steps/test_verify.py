@@ -6,6 +6,7 @@ import pytest
 from tests.curate.traces import problem, trace
 from tests.steps.alone import Alone, write_lines
 
+from nemoflow.config import identity
 from nemoflow.errors import InputError, Stopped
 from nemoflow.steps.verify import VERIFY
 
@@ -79,3 +80,22 @@ def test_a_run_that_is_asked_to_stop_stops(tmp_path):
     step = alone(tmp_path, [problem(1)], [trace(f"t{number}", verdict=None) for number in range(600)], stopping=lambda: True)
     with pytest.raises(Stopped, match="verify"):
         step.run()
+
+
+@pytest.mark.parametrize("field", [{"timeout_s": 1.0}, {"memory_mb": 512}])
+def test_what_decides_between_right_and_unclear_is_part_of_the_identity(field):
+    assert identity(VERIFY.config(**field)) != identity(VERIFY.config())
+    assert identity(VERIFY.config(workers=7)) == identity(VERIFY.config())
+
+
+@pytest.mark.parametrize("empty", ["traces", "problems"])
+def test_an_empty_input_is_refused_by_its_address(tmp_path, empty):
+    step = alone(tmp_path, PROBLEMS, TRACES)
+    write_lines(step.inputs[empty], [])
+    with pytest.raises(InputError, match=rf"{empty}\.jsonl: the input {empty} holds no rows"):
+        step.run()
+
+
+def test_a_trace_is_not_judged_by_the_gold_of_another_problem_with_its_id(tmp_path):
+    with pytest.raises(InputError, match=r"traces\.jsonl: problem id 'p1' stands for 'Another\?' here"):
+        alone(tmp_path, [problem(1)], [trace("a", statement="Another?", verdict=None)]).run()

@@ -125,14 +125,15 @@ class Contamination:
 
 
 def survey(traces: Iterable[Trace], statements: Mapping[str, str], index: EvalIndex) -> Contamination:
-    """Match the statement of every problem that has a trace, each once."""
+    """Match the statement of every problem that has a trace, each once; `statements`, by id, serve traces without a prompt."""
     found = Contamination()
-    seen: set[str] = set()
+    seen: dict[str, bool] = {}
     for trace in traces:
-        if trace.problem_id in seen:
+        if seen.get(trace.problem_id):
             continue
-        seen.add(trace.problem_id)
-        if (match := index.match(statement_of(trace, statements))) is not None:
+        statement = statement_of(trace) or statements.get(trace.problem_id, "")
+        seen[trace.problem_id] = bool(statement)
+        if (match := index.match(statement)) is not None:
             found.matches[trace.problem_id] = match
     found.problems = len(seen)
     return found

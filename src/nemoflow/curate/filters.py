@@ -28,6 +28,11 @@ def came_back(trace: Trace) -> str:
     return "endpoint-error" if trace.error is not None else KEEP
 
 
+def says_something(trace: Trace) -> str:
+    """An answer may be empty: a model that stops at once, a server that parts the reasoning off and drops it."""
+    return KEEP if trace.response.strip() else "empty-response"
+
+
 def verdict_is_right(trace: Trace) -> str:
     """Right by the rule. A public set's own solution carries the set's own gold answer and needs no verdict."""
     if trace.verdict is None:

@@ -1,7 +1,7 @@
 r"""Mix: from kept traces to training examples, by weights and quotas, in a seeded order that the input's order does not change.
 
     recipe = Recipe(weights={"rationalized": 0.5}, quota={"numeral": 2000}, max_rows=10_000, seed=7)
-    mixture = plan(traces, recipe, statements)
+    mixture = plan(traces, recipe)
     for example in mixture.examples(read_again): ...
 
 Every row's place is a hash of seed, trace and copy. A quota keeps the first rows of a category, `max_rows` the first of all, and
@@ -69,7 +69,6 @@ class Mixture:
     """What was chosen; `examples` makes it."""
 
     recipe: Recipe
-    statements: Mapping[str, str]
     order: list[tuple[str, int]] = field(default_factory=list)
     """Trace id and copy of each example, as they stand in the corpus."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -101,14 +100,14 @@ class Mixture:
             trace_id=trace.id,
             category=trace.category,
             source=trace.source,
-            prompt=user_message(statement_of(trace, self.statements)),
+            prompt=user_message(statement_of(trace)),
             response=response,
         )
 
 
-def plan(traces: Iterable[Trace], recipe: Recipe, statements: Mapping[str, str]) -> Mixture:
+def plan(traces: Iterable[Trace], recipe: Recipe) -> Mixture:
     """Choose and order rows: weights first, then quotas, then the limit of all. Raises InputError where a trace id occurs twice."""
-    mixture = Mixture(recipe, statements)
+    mixture = Mixture(recipe)
     seen: set[str] = set()
     places: list[tuple[float, str, int, str]] = []
     for trace in traces:
@@ -117,7 +116,7 @@ def plan(traces: Iterable[Trace], recipe: Recipe, statements: Mapping[str, str])
         if trace.id in seen:
             raise InputError(f"row {mixture.rows_in}: trace id {trace.id!r} occurs twice; `dedup` leaves one of each")
         seen.add(trace.id)
-        if (reason := _unusable(trace, statements)) or not (copies := recipe.copies(trace)):
+        if (reason := _unusable(trace)) or not (copies := recipe.copies(trace)):
             mixture.reasons[reason or "weight"] += 1
             continue
         places += [(recipe.place(trace.id, copy), trace.id, copy, trace.category) for copy in range(copies)]
@@ -134,7 +133,7 @@ def plan(traces: Iterable[Trace], recipe: Recipe, statements: Mapping[str, str])
     return mixture
 
 
-def _unusable(trace: Trace, statements: Mapping[str, str]) -> str:
-    if not statement_of(trace, statements).strip():
+def _unusable(trace: Trace) -> str:
+    if not statement_of(trace).strip():
         return "no-statement"
     return "no-answer-to-learn" if response_of(trace) is None else ""

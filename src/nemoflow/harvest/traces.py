@@ -20,7 +20,7 @@ from nemoflow.prompts.teacher import ask
 from nemoflow.records import Message, Problem, Trace
 
 SHARE_FLOOR = 32
-"""A share of fewer requests says little: with 10 % allowed, 3 may fail before the 32nd has finished."""
+"""While others are still awaited, a share of fewer says little: with 10 % allowed, 3 may fail before the 32nd has finished."""
 WATCH_S = 0.1
 """Seconds between looks at the stop signal and at what waits to be committed."""
 
@@ -58,6 +58,7 @@ class Harvest:
             "reused": self.reused,
             "asked": len(self.traces) - self.reused,
             "failed": self.failed,
+            "empty": sum(trace.error is None and not trace.response.strip() for trace in self.traces),
             "unreadable": self.unreadable,
             "cut_off": sum(trace.finish == "length" for trace in self.traces),
             "prompt_tokens": sum(trace.usage.prompt_tokens for trace in self.traces),
@@ -71,6 +72,8 @@ class Health:
     def __init__(self, max_share: float, max_in_a_row: int) -> None:
         self._max_share, self._max_in_a_row = max_share, max_in_a_row
         self._finished = self._failed = self._in_a_row = 0
+        self._last: ProviderError | None = None
+        self._all_refused = True
 
     def good(self, count: int = 1) -> None:
         """Requests were answered; those that earlier runs made count as well, so that a resumed run judges like an undisturbed one."""
@@ -82,15 +85,25 @@ class Health:
         self._finished += 1
         self._failed += 1
         self._in_a_row += 1
+        self._last = error
+        self._all_refused &= isinstance(error, ProviderRefused)
         if self._in_a_row >= self._max_in_a_row:
             self._down(error, f"the last {self._in_a_row} requests all failed")
-        if self._failed > self._max_share * max(self._finished, SHARE_FLOOR):
+        if self._failed / max(self._finished, SHARE_FLOOR) > self._max_share:
             self._down(error, f"{self._failed} of {self._finished} requests failed (allowed: {self._max_share:.0%})")
 
-    def end(self, last: str) -> None:
-        """Judge the whole: where nothing was answered, `last` is why."""
-        if self._finished and self._failed == self._finished:
-            raise ProviderError(f"all of {self._finished} requests failed; the last failure: {last}")
+    def end(self) -> None:
+        """Judge the whole, by the share itself: however small the set, no more of it may have failed. So ends nothing that nobody answered.
+
+        Raises ProviderError, or ProviderRefused where each failure was a refusal, which waiting does not cure.
+        """
+        if self._last is None:
+            return
+        kind = ProviderRefused if self._all_refused else ProviderError
+        if self._failed == self._finished:
+            raise kind(f"all of {self._finished} requests failed; the last failure: {self._last}")
+        if self._failed / self._finished > self._max_share:
+            self._down(kind(str(self._last)), f"{self._failed} of {self._finished} requests failed (allowed: {self._max_share:.0%})")
 
     def _down(self, error: ProviderError, what: str) -> None:
         kind = ProviderRefused if isinstance(error, ProviderRefused) else ProviderError
@@ -175,7 +188,7 @@ def harvest(
         on_trace(trace)
     health.good(len(known))
     made = asyncio.run(_ask_all(missing, asking, ledger, health, stopping, on_trace)) if missing else {}
-    health.end(next((trace.error for trace in made.values() if trace.error), ""))
+    health.end()
     traces = known | made
     return Harvest(tuple(traces[attempt.id] for attempt in attempts), reused=len(known), unreadable=ledger.unreadable)
 
@@ -228,7 +241,11 @@ async def _watch(ledger: Ledger, stopping: Callable[[], bool]) -> None:
 
 
 async def _trace(client: ChatClient, attempt: Attempt, asking: Asking, health: Health) -> Trace:
-    """One attempt as a trace. What ends the step at once: a refusal that holds for every request, and nobody at the URL."""
+    """One attempt as a trace. What ends the step at once: a refusal that holds for every request, and nobody at the URL.
+
+    An answer that says nothing is an answer: asking again with its seed would give it again. It is kept, counted (`empty`), and `filter`
+    drops it as `empty-response`.
+    """
     try:
         (completion,) = await client.complete(attempt.messages, asking.sampling, attempt.seed)
     except Unreachable:

@@ -54,6 +54,7 @@ class Completion:
     """One answer. Of a request with n > 1 the first carries the prompt's tokens, so that sums over answers are right."""
 
     text: str
+    """Thinking included; empty where the server's answer is, which is an answer like any other."""
     finish: str
     """`stop`, `length`, or the server's own word."""
     usage: Usage
@@ -249,7 +250,18 @@ def _completion(choice: dict[str, Any], usage: Usage, seconds: float) -> Complet
 
 
 def _usages(usage: Any, n: int) -> list[Usage]:
-    """The server counts a request as a whole: completion tokens are split evenly, so that sums stay right."""
-    counts = usage if isinstance(usage, dict) else {}
-    prompt, written = (int(counts.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
+    """The server counts a request as a whole: completion tokens are split evenly, so that sums stay right. What is not said counts as 0."""
+    if usage is not None and not isinstance(usage, dict):
+        raise _Passing(f"answers 200 with usage = {repr(usage)[:SHOWN]}; an object with counts of tokens is right")
+    counts: dict[str, Any] = usage or {}
+    prompt, written = (_count(counts, key) for key in ("prompt_tokens", "completion_tokens"))
     return [Usage(prompt_tokens=prompt if i == 0 else 0, completion_tokens=written // n + (1 if i < written % n else 0)) for i in range(n)]
+
+
+def _count(counts: dict[str, Any], key: str) -> int:
+    count = counts.get(key)
+    if count is None:
+        return 0
+    if type(count) is not int or count < 0:
+        raise _Passing(f"answers 200 with usage.{key} = {repr(count)[:SHOWN]}; a count of tokens is right")
+    return count

@@ -26,7 +26,8 @@ def read(name: str, path: Path) -> list[Problem]:
     """
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    for file in _files(path):
+    files = _files(path)
+    for file in files:
         for row, problem in enumerate(SOURCES[name](file), 1):
             place = f"{file}: problem {row}"
             if problem.id in seen:
@@ -36,7 +37,8 @@ def read(name: str, path: Path) -> list[Problem]:
             seen[problem.id] = place
             problems.append(problem)
     if not problems:
-        raise InputError(f"{path}: holds no problem; at least one row is right")
+        names = ", ".join(map(str, files))
+        raise InputError(f"{names}: holds no problem; at least one row is right")
     return problems
 
 

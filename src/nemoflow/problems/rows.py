@@ -2,11 +2,12 @@
 
 import csv
 import gzip
+import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import orjson
 import xxhash
@@ -16,6 +17,22 @@ from nemoflow.errors import InputError
 SHOWN = 120
 """Characters of a wrong value that are shown."""
 _MISSING = object()
+
+
+class WrittenFloat(float):
+    """A number with a point that is told as it was written: an answer `0.1000` says how exact it is, and is compared as text."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Self:
+        """Parse, and remember the text."""
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.written
 
 
 @dataclass(frozen=True)
@@ -84,11 +101,20 @@ def csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[Row]:
             for column in required:
                 if column not in header:
                     raise InputError(f"{path}: header: has the columns {', '.join(header) or '(none)'}; {', '.join(required)} are needed")
+            for column in header:
+                if column and header.count(column) > 1:
+                    raise InputError(f"{path}: header: has the column {column!r} {header.count(column)} times; once is right")
             for number, fields in enumerate(reader, 1):
                 if fields:
                     yield _csv_row(path, number, reader.line_num, header, fields)
         except csv.Error as error:
-            raise InputError(f"{path}: row {number + 1} (line {reader.line_num}): {error}; CSV with quotes closed is right") from None
+            raise InputError(f"{path}: row {number + 1} (line {reader.line_num}): {_csv_advice(error)}") from None
+
+
+def _csv_advice(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return f"a field of more than {csv.field_size_limit():,} characters; a shorter one is right, or a quote closed that was left open"
+    return f"{error}; CSV with quotes closed is right"
 
 
 def _csv_row(path: Path, number: int, line: int, header: list[str], fields: list[str]) -> Row:
@@ -124,8 +150,9 @@ def _decoded(path: Path, lines: TextIO) -> Iterator[str]:
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        orjson.loads(line)  # stricter on text than the standard library, which in turn keeps the digits of numbers
+        value = json.loads(line, parse_float=WrittenFloat)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: row {number}: not JSON ({error}): {shown(line.strip())}; one object a line is right") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: row {number}: {shown(value)}; a JSON object is right")

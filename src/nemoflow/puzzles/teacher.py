@@ -25,11 +25,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_app(persona: Persona) -> web.Application:
-    """The server as a value: GET /health, GET /v1/models, POST /v1/chat/completions."""
+    """The server as a value: GET /health, GET /v1/models and /v1/models/{id}, POST /v1/chat/completions."""
     app = web.Application(middlewares=[_errors_as_openai])
     app[PERSONA] = persona
     app.router.add_get("/health", _health)
     app.router.add_get("/v1/models", _models)
+    app.router.add_get("/v1/models/{id:.+}", _model)
     app.router.add_post("/v1/chat/completions", _chat)
     return app
 
@@ -60,16 +61,28 @@ async def _health(request: web.Request) -> web.Response:
 
 
 async def _models(request: web.Request) -> web.Response:
-    model = {"id": request.app[PERSONA].model, "object": "model", "created": 0, "owned_by": "nemoflow"}
-    return _json({"object": "list", "data": [model]})
+    return _json({"object": "list", "data": [_card(request.app[PERSONA])]})
+
+
+async def _model(request: web.Request) -> web.Response:
+    persona = request.app[PERSONA]
+    _require_served(persona, request.match_info["id"])
+    return _json(_card(persona))
+
+
+def _card(persona: Persona) -> wire.Json:
+    return {"id": persona.model, "object": "model", "created": 0, "owned_by": "nemoflow"}
+
+
+def _require_served(persona: Persona, model: str) -> None:
+    if model != persona.model:
+        raise wire.Refused(404, f"the model {model!r} does not exist; this server has {persona.model!r}", "model", "model_not_found")
 
 
 async def _chat(request: web.Request) -> web.StreamResponse:
     persona = request.app[PERSONA]
     asked = wire.parse(await request.read())
-    if asked.model != persona.model:
-        message = f"the model {asked.model!r} does not exist; this server has {persona.model!r}"
-        raise wire.Refused(404, message, "model", "model_not_found")
+    _require_served(persona, asked.model)
     responses = await asyncio.to_thread(_respond, persona, asked)  # a hard puzzle must not hold up /health
     return await _stream(request, asked, responses) if asked.stream else _json(wire.completion(asked, responses))
 

@@ -6,14 +6,16 @@ Tokens: the solver teacher has no tokenizer, so a token is four characters, the 
 import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
-import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nemoflow.puzzles.mistakes import Response
 
 TOKEN_CHARS = 4
 CHUNK_CHARS = 16 * TOKEN_CHARS
+MAX_STOPS = 4
+"""Stop texts of a request, as OpenAI's reference has it."""
 Json = dict[str, Any]
 
 
@@ -45,12 +47,20 @@ class ChatMessage(_Part):
     """One turn."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart]
+    content: str | list[TextPart] | None
+
+    @field_validator("content")
+    @classmethod
+    def _only_an_assistant_may_be_silent(cls, content: str | list[TextPart] | None, info: ValidationInfo) -> str | list[TextPart] | None:
+        """Its turn may have been a call of a tool; its content is then null."""
+        if content is None and info.data.get("role", "assistant") != "assistant":
+            raise ValueError("only an assistant's content may be null")
+        return content
 
     @property
     def text(self) -> str:
         """Its content as one string."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content or ())
 
 
 class StreamOptions(_Part):
@@ -68,7 +78,7 @@ class ChatRequest(_Part):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    stop: str | list[Annotated[str, Field(min_length=1)]] | None = None
+    stop: str | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=MAX_STOPS)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     stream: bool | None = None
@@ -112,7 +122,7 @@ def parse(body: bytes) -> ChatRequest:
     depth = {"messages": 3, "stream_options": 2}.get(str(location[0]), 1)  # what lies deeper names members of a union
     param = ".".join(str(part) for part in location[:depth])
     given = "" if problem["type"] == "missing" else f", got {repr(problem['input'])[:80]}"
-    raise Refused(400, f"{param}: {problem['msg']}{given}", param)
+    raise Refused(400, f"{param}: {problem['msg'].removeprefix('Value error, ')}{given}", param)
 
 
 def count_tokens(text: str) -> int:
@@ -169,5 +179,5 @@ def _deltas(response: Response) -> Iterator[tuple[Json, str | None]]:
 
 
 def _head(request: ChatRequest, kind: str) -> Json:
-    digest = xxhash.xxh3_128_hexdigest(request.model_dump_json().encode())
-    return {"id": f"chatcmpl-{digest}", "object": kind, "created": int(time.time()), "model": request.model}
+    """Two answers to one request are two answers: the id, like the time, is each one's own; nothing else of them differs."""
+    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time.time()), "model": request.model}

@@ -6,9 +6,10 @@ from nemoflow.artifacts import Problems, Traces
 from nemoflow.config import Config
 from nemoflow.curate.decision import part
 from nemoflow.curate.decontaminate import BOILERPLATE, WORDS, EvalIndex, survey
+from nemoflow.curate.statements import Statements
 from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
-from nemoflow.steps.watch import watched
+from nemoflow.steps.watch import filled, filled_where_handed_in, watched
 
 
 class DecontaminateConfig(Config):
@@ -24,12 +25,13 @@ class DecontaminateConfig(Config):
 
 def run(config: DecontaminateConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Index the evaluation statements, survey the training problems, part the traces."""
-    traces, evaluation = inputs["traces"], inputs["eval"]
-    statements = {problem.id: problem.statement for problem in inputs["problems"].rows()}
+    traces, problems, evaluation = inputs["traces"], inputs["problems"], inputs["eval"]
+    agreed = Statements()
+    statements = {problem.id: problem.statement for problem in agreed.agreeing(filled(problems), problems.address)}
     index = EvalIndex(evaluation.rows(), statements.values(), config.words, config.boilerplate)
     if not len(index):
         raise InputError(f"{evaluation.address}: holds no problems, so nothing can be compared with it; wire the evaluation's problems")
-    found = survey(watched(traces.rows(), "decontaminate", context), statements, index)
+    found = survey(watched(agreed.agreeing(filled_where_handed_in(traces), traces.address), "decontaminate", context), statements, index)
     if found.share > config.max_share:
         problem_id, match = min(found.matches.items())
         raise InputError(

@@ -6,8 +6,9 @@ from nemoflow.artifacts import Traces
 from nemoflow.config import Config
 from nemoflow.curate.decision import part
 from nemoflow.curate.dedup import Compared, survey
+from nemoflow.curate.statements import Statements
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
-from nemoflow.steps.watch import watched
+from nemoflow.steps.watch import filled_where_handed_in, watched
 
 
 class DedupConfig(Config):
@@ -24,7 +25,8 @@ class DedupConfig(Config):
 def run(config: DedupConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Survey all rows, then read them again and part them."""
     traces = inputs["traces"]
-    plan = survey(watched(traces.rows(), "dedup", context), config.compare, config.threshold if config.near else None)
+    rows = Statements().agreeing(filled_where_handed_in(traces), traces.address)
+    plan = survey(watched(rows, "dedup", context), config.compare, config.threshold if config.near else None)
     with outputs["kept"].writer() as kept, outputs["rejected"].writer() as rejected:
         tally = part(plan.decide(traces.rows()), kept.add, rejected.add)
     return Outcome(metrics={"kept": tally.kept, "dropped": tally.dropped}, rows_in=tally.total, dropped=dict(tally.reasons))

@@ -21,11 +21,13 @@ from nemoflow.curate.filters import (
     keeps_its_secret,
     length_within,
     repeats_at_most,
+    says_something,
     verdict_is_right,
 )
+from nemoflow.curate.statements import Statements
 from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
 from nemoflow.records import Trace
-from nemoflow.steps.watch import watched
+from nemoflow.steps.watch import filled, watched
 
 
 class FilterConfig(Config):
@@ -62,6 +64,7 @@ class FilterConfig(Config):
         """The checks asked for; the first that fails names the reason."""
         wanted: list[tuple[bool, Check]] = [
             (True, came_back),
+            (True, says_something),
             (self.require_complete, is_complete),
             (self.only_right, verdict_is_right),
             (self.require_think, has_think_block),
@@ -78,7 +81,9 @@ def run(config: FilterConfig, inputs: Inputs, outputs: Outputs, context: Context
     """Decide trace by trace, then cap."""
 
     def traces() -> Iterator[Trace]:
-        rows = chain.from_iterable(inputs[name].rows() for name in FILTER.inputs if name in inputs)
+        agreed = Statements()
+        sets = {"traces": filled(inputs["traces"])} | {name: inputs[name].rows() for name in ("rationalized", "public") if name in inputs}
+        rows = chain.from_iterable(agreed.agreeing(rows, inputs[name].address) for name, rows in sets.items())
         return (trace for trace in rows if context.shard.holds(trace.problem_id))
 
     decisions = decide(watched(traces(), "filter", context), config.checks())
@@ -91,7 +96,7 @@ def run(config: FilterConfig, inputs: Inputs, outputs: Outputs, context: Context
 
 FILTER = Step(
     name="filter",
-    version=1,
+    version=2,
     config=FilterConfig,
     run=run,
     inputs={"traces": Traces, "rationalized": Optional(Traces), "public": Optional(Traces)},

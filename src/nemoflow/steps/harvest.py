@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
+from nemoflow.steps.watch import filled
 
 
 class HarvestConfig(AskConfig):
@@ -34,7 +35,7 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
     asking = Asking(endpoint, config.sampling(), config.patience())
-    chosen = select(inputs["problems"].rows(), config.categories)
+    chosen = select(filled(inputs["problems"]), config.categories)
     problems = [problem for problem in chosen if context.shard.holds(problem.id)]
     attempts = plan(problems, config.samples, asking, config.seed, config.system)
     group = group_name("harvest", asking.model, asking.sampling, config.seed, config.system)

@@ -2,7 +2,9 @@
 
 from nemoflow.artifacts import Problems, Traces
 from nemoflow.config import Config
-from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.curate.statements import Statements
+from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
+from nemoflow.steps.watch import filled
 
 
 class HarvestPublicConfig(Config):
@@ -10,14 +12,23 @@ class HarvestPublicConfig(Config):
 
 
 def run(config: HarvestPublicConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
-    """Rewrite row by row."""
+    """Rewrite row by row. Ids that `own` problems have as well are refused here, before a teacher is paid for answers to them."""
     from nemoflow.harvest.public import PublicTraces
 
-    traces = PublicTraces(inputs["problems"].rows())
+    problems, statements = inputs["problems"], Statements()
+    if "own" in inputs:
+        for _ in statements.agreeing(inputs["own"].rows(), inputs["own"].address):
+            pass
+    traces = PublicTraces(statements.agreeing(filled(problems), problems.address))
     written = outputs["traces"].write(traces)
     return Outcome(metrics={"traces": written}, rows_in=traces.read, dropped=dict(traces.dropped))
 
 
 HARVEST_PUBLIC = Step(
-    name="harvest-public", version=1, config=HarvestPublicConfig, run=run, inputs={"problems": Problems}, outputs={"traces": Traces}
+    name="harvest-public",
+    version=1,
+    config=HarvestPublicConfig,
+    run=run,
+    inputs={"problems": Problems, "own": Optional(Problems)},
+    outputs={"traces": Traces},
 )

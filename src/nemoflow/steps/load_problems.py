@@ -6,6 +6,8 @@ from nemoflow.artifacts import Files, Problems
 from nemoflow.config import Config
 from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.problems.split import Split, limit, split
+from nemoflow.records import Problem
 
 
 class LoadProblemsConfig(Config):
@@ -14,13 +16,15 @@ class LoadProblemsConfig(Config):
     format: str = "jsonl"
     """Layout of the file: aime, gsm8k, jsonl (own or simple foreign rows), kaggle (the contest's train.csv), math (MATH, MATH-500)."""
     eval_share: float = Field(0.1, ge=0, le=1)
-    """Share of the problems that is held out, by a hash of their ids."""
+    """Share of the problems that is held out, by a hash of their ids; 0 holds nothing out, as for a set only to learn from."""
     per_category: int = Field(0, ge=0)
     """Most training problems of each category; 0 takes all."""
     eval_per_category: int = Field(0, ge=0)
     """Most held-out problems of each category; 0 takes all."""
     seed: int = 0
     """Decides who is held out and who is taken."""
+    id_prefix: str = ""
+    """Put before every id, such as `public-`, where another set has the same ids; it changes nobody's side."""
 
     @field_validator("format")
     @classmethod
@@ -35,18 +39,18 @@ class LoadProblemsConfig(Config):
 def run(config: LoadProblemsConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Read all, then part."""
     from nemoflow.problems.catalog import read
-    from nemoflow.problems.split import limit, split
 
-    problems = read(config.format, inputs["file"].folder())
+    address, folder = inputs["file"].address, inputs["file"].folder().resolve()
+    try:
+        problems = read(config.format, folder)
+    except InputError as error:  # a bucket's file is read from a copy, whose name tells a user nothing
+        raise InputError(str(error).replace(str(folder), address)) from None
     sides = split(problems, config.eval_share, config.seed)
-    if not sides.train and config.eval_share < 1:
-        raise InputError(
-            f"{inputs['file'].address}: eval_share {config.eval_share:g} holds out all of its {len(problems)} problems; use a smaller one"
-        )
+    _refuse_empty_side(sides, config.eval_share, address)
     train = limit(sides.train, config.per_category, config.seed)
     held_out = limit(sides.eval, config.eval_per_category, config.seed)
-    outputs["train"].write(train)
-    outputs["eval"].write(held_out)
+    outputs["train"].write(_named(problem, config.id_prefix) for problem in train)
+    outputs["eval"].write(_named(problem, config.id_prefix) for problem in held_out)
     left_out = len(problems) - len(train) - len(held_out)
     return Outcome(
         metrics={"train": len(train), "eval": len(held_out), "without_gold": sum(problem.gold is None for problem in problems)},
@@ -55,9 +59,25 @@ def run(config: LoadProblemsConfig, inputs: Inputs, outputs: Outputs, context: C
     )
 
 
+def _refuse_empty_side(sides: Split, eval_share: float, address: str) -> None:
+    """0 and 1 ask for an empty side; whatever lies between asks for both, and what is missing would stop a later, dearer step."""
+    count = len(sides.train) + len(sides.eval)
+    if not sides.train and eval_share < 1:
+        raise InputError(f"{address}: eval_share {eval_share:g} holds out all of its {count} problems; use a smaller one, or more problems")
+    if not sides.eval and eval_share > 0:
+        raise InputError(
+            f"{address}: eval_share {eval_share:g} holds out none of its {count} problems; "
+            "use a larger one, another seed or more problems, or 0 to hold nothing out"
+        )
+
+
+def _named(problem: Problem, prefix: str) -> Problem:
+    return problem.model_copy(update={"id": prefix + problem.id}) if prefix else problem
+
+
 LOAD_PROBLEMS = Step(
     name="load-problems",
-    version=1,
+    version=2,
     config=LoadProblemsConfig,
     run=run,
     inputs={"file": Files},

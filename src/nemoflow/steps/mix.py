@@ -8,9 +8,10 @@ from nemoflow.artifacts import Corpus, Problems, Report, Traces
 from nemoflow.config import Config
 from nemoflow.curate.card import Card
 from nemoflow.curate.mix import Recipe, plan
+from nemoflow.curate.statements import Statements
 from nemoflow.errors import ConfigError, InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
-from nemoflow.steps.watch import watched
+from nemoflow.steps.watch import filled, watched
 
 
 class MixConfig(Config):
@@ -29,12 +30,10 @@ class MixConfig(Config):
 def run(config: MixConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Plan over all traces, then write the examples and the card."""
     traces, problems = inputs["traces"], inputs["problems"]
-    statements, categories = {}, set()
-    for problem in problems.rows():
-        statements[problem.id] = problem.statement
-        categories.add(problem.category)
+    statements = Statements()
+    categories = {problem.category for problem in statements.agreeing(filled(problems), problems.address)}
     recipe = Recipe({str(source): weight for source, weight in config.weights.items()}, config.quota, config.max_rows, config.seed)
-    mixture = plan(watched(traces.rows(), "mix", context), recipe, statements)
+    mixture = plan(watched(statements.agreeing(traces.rows(), traces.address), "mix", context), recipe)
     _require_known(config, categories | mixture.categories)
     if not mixture.order:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(mixture.reasons.items())) or "there were none"
@@ -56,7 +55,7 @@ def _require_known(config: MixConfig, categories: set[str]) -> None:
 
 MIX = Step(
     name="mix",
-    version=1,
+    version=2,
     config=MixConfig,
     run=run,
     inputs={"traces": Traces, "problems": Problems},

@@ -11,6 +11,7 @@ from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.records import Trace
+from nemoflow.steps.watch import filled
 
 
 class RationalizeConfig(AskConfig):
@@ -40,8 +41,8 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
     asking = Asking(endpoint, config.sampling(), config.patience(), source="rationalized")
-    problems = [problem for problem in inputs["problems"].rows() if context.shard.holds(problem.id)]
-    choice = choose(problems, (trace for trace in inputs["traces"].rows() if context.shard.holds(trace.problem_id)), config.per)
+    problems = [problem for problem in filled(inputs["problems"]) if context.shard.holds(problem.id)]
+    choice = choose(problems, (trace for trace in filled(inputs["traces"]) if context.shard.holds(trace.problem_id)), config.per)
     planned = plan(choice.failures, config.attempts, asking, config.seed, config.system)
     group = group_name("rationalize", asking.model, asking.sampling, config.seed, config.system)
     ledger = Ledger(context.shared, group, config.commit_rows, config.commit_s)

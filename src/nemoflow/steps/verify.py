@@ -4,14 +4,17 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from importlib.metadata import version
 
+from pydantic import Field
+
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
 from nemoflow.artifacts import Problems, Traces
 from nemoflow.config import Config, tuning
+from nemoflow.curate.statements import Statements
 from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Outcome, Outputs, Shard, Step
 from nemoflow.records import Trace
-from nemoflow.steps.watch import watched
+from nemoflow.steps.watch import filled, watched
 
 
 class VerifyConfig(Config):
@@ -23,10 +26,10 @@ class VerifyConfig(Config):
     """Revision of the contest's metric."""
     workers: int = tuning(2, ge=1)
     """Processes that compare symbols."""
-    timeout_s: float = tuning(5.0, gt=0)
-    """CPU seconds for one symbolic comparison; what takes longer is unclear."""
-    memory_mb: int = tuning(1024, ge=256)
-    """Memory of one comparing process."""
+    timeout_s: float = Field(5.0, gt=0)
+    """CPU seconds for one symbolic comparison; what takes longer is unclear, so it is part of the identity."""
+    memory_mb: int = Field(1024, ge=256)
+    """Memory of one comparing process; what needs more is unclear, so it is part of the identity."""
 
 
 class _Counts:
@@ -53,15 +56,18 @@ def _share(counts: Counter[str]) -> float:
 
 def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Look up the gold answers, verify in order, write every trace with its verdict."""
-    golds = _golds(inputs["problems"], context.shard)
+    statements = Statements()
+    golds = _golds(inputs["problems"], statements, context.shard)
+    traces = inputs["traces"]
     pending: deque[Trace] = deque()
     counts = _Counts()
 
     def attempts() -> Iterator[Attempt]:
-        mine = (trace for trace in inputs["traces"].rows() if context.shard.holds(trace.problem_id))
+        agreed = statements.agreeing(filled(traces), traces.address)
+        mine = (trace for trace in agreed if context.shard.holds(trace.problem_id))
         for trace in watched(mine, "verify", context):
             if trace.problem_id not in golds:
-                raise InputError(f"{inputs['traces'].address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
+                raise InputError(f"{traces.address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
             pending.append(trace)
             yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length")
 
@@ -77,9 +83,9 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
     return Outcome(metrics=counts.metrics(), rows_in=written, engines=engines)
 
 
-def _golds(problems: InputArtifact, shard: Shard) -> dict[str, str | None]:
+def _golds(problems: InputArtifact, statements: Statements, shard: Shard) -> dict[str, str | None]:
     golds: dict[str, str | None] = {}
-    for row, problem in enumerate(problems.rows(), 1):
+    for row, problem in enumerate(statements.agreeing(filled(problems), problems.address), 1):
         if problem.id in golds:
             raise InputError(f"{problems.address}: row {row}: id {problem.id!r} occurs twice; each problem needs an id of its own")
         if shard.holds(problem.id):

@@ -1,10 +1,10 @@
 """Rows on their way through a step, counted for whoever watches, and ended where the run is asked to stop."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from nemoflow.errors import Stopped
-from nemoflow.flow.step import Context
+from nemoflow.errors import InputError, Stopped
+from nemoflow.flow.step import Context, InputArtifact
 
 R = TypeVar("R")
 
@@ -23,3 +23,17 @@ def watched(rows: Iterable[R], label: str, context: Context) -> Iterator[R]:
                 raise Stopped(f"{label}: asked to stop after {count} rows; it starts again from its inputs")
         yield row
     context.progress.advance(count % EVERY)
+
+
+def filled(artifact: InputArtifact) -> Iterator[Any]:
+    """The rows of an input that means nothing without any; InputError names its address where there are none."""
+    count = 0
+    for count, row in enumerate(artifact.rows(), 1):  # noqa: B007
+        yield row
+    if not count:
+        raise InputError(f"{artifact.address}: the input {artifact.name} holds no rows; at least one of {artifact.kind.name} is right")
+
+
+def filled_where_handed_in(artifact: InputArtifact) -> Iterator[Any]:
+    """The same for a file that a user names. What a filter left of its rows may be nothing: `mix` says so, with the reasons."""
+    return filled(artifact) if artifact.manifest is None else artifact.rows()
