@@ -38,15 +38,15 @@ def identity(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", include=kept)
 
 
-def build(cls: type[C], values: Mapping[str, Any], where: str) -> C:
-    """Make a config; a ConfigError names `where`.field, the value and what would be right.
+def build(cls: type[C], values: Mapping[str, Any], where: str, join: str = ".") -> C:
+    """Make a config; a ConfigError names `where`.field (or what `join` puts between them), the value and what would be right.
 
     Values are taken as JSON has them, strictly: a list is right for a tuple and `3` for a float, `"4"` or `true` for a number is not.
     """
     try:
         return cls.model_validate_json(_as_json(values, where), strict=True)
     except ValidationError as error:
-        lines = [_explain(cls, where, dict(problem)) for problem in error.errors()]
+        lines = [_explain(cls, where, join, dict(problem)) for problem in error.errors()]
         raise ConfigError("; ".join(lines)) from None
 
 
@@ -59,9 +59,9 @@ def _as_json(values: Mapping[str, Any], where: str) -> str:
     return json.dumps(dict(values), default=refuse)
 
 
-def _explain(cls: type[Config], where: str, problem: Mapping[str, Any]) -> str:
+def _explain(cls: type[Config], where: str, join: str, problem: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in problem["loc"])
-    name = f"{where}.{path}" if path else where
+    name = f"{where}{join}{path}" if path else where
     if problem["type"] == "extra_forbidden":
         known = ", ".join(sorted(cls.model_fields))
         return f"{name}: unknown key (value {problem['input']!r}); known keys: {known}"

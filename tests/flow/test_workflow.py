@@ -36,7 +36,7 @@ def test_sections_are_the_configs_of_the_nodes_and_sets_lie_over_them(tmp_path):
         ('pipeline = "counting"\n[count]\ncount = "many"', "{}", r"count.count: input should be a valid integer.*got 'many'"),
         ('pipeline = "counting"\n[coutn]\ncount = 4', "{}", "coutn: pipeline 'counting' has no such node; its nodes: count"),
         ('pipeline = "counting"\n[shards]\nnope = 4', "{}", "nope: pipeline 'counting' has no such node"),
-        ('pipeline = "counting"\nrooot = "x"', "{}", "rooot: unknown key"),
+        ('pipeline = "counting"\nrooot = "x"', "{}", r"w\.toml: rooot: unknown key"),
         ("run = 'x'", "{}", "pipeline: missing"),
         ('pipeline = "nope"', "{}", "unknown 'nope'; one of counting, or an import path"),
         ('pipeline = "nemoflow.no:where"', "{}", "cannot be imported"),

@@ -163,7 +163,7 @@ def test_an_answer_that_says_nothing_is_a_trace_without_an_answer_and_is_counted
     with FaultServer(answer=lambda body: "") as server:
         alone = world(server, count=2)
         manifest = alone.run(samples=1, **QUICK)
-        again = alone.run("again", samples=1, **QUICK)
+        again = alone.run("again", fresh=True, samples=1, **QUICK)
     assert [(row.response, row.answer, row.error, row.finish) for row in alone.rows(manifest, "traces")] == [("", None, None, "stop")] * 2
     assert (manifest.metrics["empty"], manifest.metrics["failed"], again.metrics["asked"]) == (2, 0, 0)
 

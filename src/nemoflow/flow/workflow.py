@@ -84,7 +84,7 @@ def make_workflow(values: Mapping[str, Any], where: str, base: Path, sets: str =
         if not -(2**63) <= number < 2**64:
             raise ConfigError(f"{where}: {key}: {number} does not fit into 64 bits")
     known = set(_Head.model_fields)
-    head = build(_Head, {key: value for key, value in merged.items() if key in known}, where)
+    head = build(_Head, {key: value for key, value in merged.items() if key in known}, where, join=": ")
     sections = {key: value for key, value in merged.items() if key not in known}
     for name, section in sections.items():
         if not isinstance(section, dict):
