@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nemoflow.records import Example, Message, Problem, Trace, Usage, Verdict
+from nemoflow.errors import InputError
+from nemoflow.records import Example, Message, Problem, Trace, Usage, Verdict, with_unique_ids
 
 TEXT = st.text(max_size=30)
 PROBLEMS = st.builds(
@@ -47,3 +48,14 @@ def test_an_unknown_field_and_another_version_are_refused(row):
 def test_an_example_without_a_response_is_refused():
     with pytest.raises(ValidationError, match="response"):
         Example(id="a", problem_id="p", trace_id="t", category="c", source="s", prompt="x", response="")
+
+
+@given(st.lists(st.sampled_from("abcdefgh")))
+def test_problems_pass_as_long_as_their_ids_are_unique(ids):
+    problems = [Problem(id=name, statement="s", category="c", source="t") for name in ids]
+    again = next((row for row in range(len(ids)) if ids[row] in ids[:row]), None)
+    if again is None:
+        assert list(with_unique_ids(problems, "p")) == problems
+    else:
+        with pytest.raises(InputError, match=f"^p: row {again + 1}: id '{ids[again]}' is also that of row {ids.index(ids[again]) + 1};"):
+            list(with_unique_ids(problems, "p"))

@@ -3,9 +3,12 @@
 Problem -> (harvest) -> Trace -> (verify) -> Trace with a Verdict -> (mix) -> Example
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from nemoflow.errors import InputError
 
 JsonDict = dict[str, Any]
 
@@ -32,6 +35,16 @@ class Problem(Record):
     """Where it came from, such as `gsm8k` or `puzzles`."""
     meta: JsonDict = {}
     """Anything else worth keeping, such as hidden parameters, level, licence, the source's own solution."""
+
+
+def with_unique_ids(problems: Iterable[Problem], where: str) -> Iterator[Problem]:
+    """The problems as they come; InputError where an id comes again: gold answers are looked up by it."""
+    rows: dict[str, int] = {}
+    for row, problem in enumerate(problems, 1):
+        first = rows.setdefault(problem.id, row)
+        if first != row:
+            raise InputError(f"{where}: row {row}: id {problem.id!r} is also that of row {first}; each problem needs an id of its own")
+        yield problem
 
 
 class Message(Record):

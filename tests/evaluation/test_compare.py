@@ -28,6 +28,13 @@ def test_models_that_were_not_asked_the_same_are_not_compared():
         pair_up(problems[:1], traces, traces)
 
 
+def test_a_problem_that_was_answered_twice_is_not_compared():
+    problems = [problem(0), problem(1)]
+    traces = [attempt(row, "XII") for row in problems]
+    with pytest.raises(InputError, match=r"adapter's rollouts: row 3: problem 'numeral-000' was answered in a row before"):
+        pair_up(problems, traces, [*traces, traces[0]])
+
+
 def test_examples_are_the_first_of_each_kind_and_change_and_repeatable():
     pairs = evidence(("unit", "numeral"), count=6).pairs
     chosen = examples(pairs, 2)

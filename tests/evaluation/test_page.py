@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.evaluation.made import HOSTILE, RECEIPT, evidence, rejected
 
 from nemoflow.evaluation.markup import LONGEST, duration, quote, text
-from nemoflow.evaluation.page import render
+from nemoflow.evaluation.page import accuracy_rows, render
 from nemoflow.evaluation.report import Evidence, summary
 
 VOID = {"meta", "br", "rect", "line", "path", "polyline"}
@@ -116,10 +116,25 @@ def test_one_kind_needs_no_row_for_all_of_them():
     assert "all kinds" in Reader(render(evidence(("numeral", "unit")))).said
 
 
+def test_a_kind_with_the_name_of_the_total_keeps_its_own_counts():
+    """Of each kind 4 problems are fixed and 1 is broken; the total is 8 and 2."""
+    named_alike = evidence(("all kinds", "all kinds together"))
+    rows = accuracy_rows(named_alike)
+    assert len({row.name for row in rows}) == 3
+    assert [row.is_total for row in rows] == [False, False, True]
+    changes = re.findall(r"<td class=number>(\d+)</td><td class=number>(\d+)</td></tr>", render(named_alike))
+    assert changes[:3] == [("4", "1"), ("4", "1"), ("8", "2")]
+
+
+def test_long_words_in_tables_break_in_a_narrow_window():
+    narrow = files("nemoflow.evaluation").joinpath("page.css").read_text().partition("@media (max-width: 40rem) {")[2].partition("\n}")[0]
+    assert "td:first-child, td code { white-space: normal; overflow-wrap: anywhere; }" in narrow
+
+
 @settings(deadline=None)
 @given(st.text())
 def test_any_text_comes_back_as_it_was_but_for_characters_html_cannot_hold(content):
-    kept = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", "\ufffd", content)
+    kept = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]", "\ufffd", content)
     assert Reader(f"<pre>{text(content)}</pre>").said == kept
 
 

@@ -7,7 +7,7 @@ import torch
 from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
 
 from nemoflow.errors import InputError
-from nemoflow.evaluation.rollouts import Limits, Student, choose, load_student, trace_all
+from nemoflow.evaluation.rollouts import Limits, Student, Surroundings, choose, load_student, trace_all
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
 
@@ -67,6 +67,25 @@ def test_the_same_rollout_twice_is_the_same_to_the_byte(base, student):
 
 def test_batches_of_one_say_the_same_as_batches_of_many(student):
     assert texts(student, Limits(max_new_tokens=12, batch_size=1)) == texts(student, Limits(max_new_tokens=12, batch_size=7))
+
+
+def test_kept_batches_are_used_again_and_torn_or_other_ones_are_not(student, tmp_path):
+    expected = trace_all(student, PROBLEMS, LIMITS)
+    asked = []
+    around = Surroundings(tmp_path, stopping=lambda: bool(asked.append(1)))
+    assert trace_all(student, PROBLEMS, LIMITS, around) == expected
+    assert len(list(tmp_path.iterdir())) == 3
+    asked.clear()
+    assert trace_all(student, PROBLEMS, LIMITS, around) == expected
+    assert asked == []
+    one, two, _ = sorted(tmp_path.iterdir())
+    one.write_bytes(one.read_bytes()[:-20])
+    two.write_bytes(b"")
+    assert trace_all(student, PROBLEMS, LIMITS, around) == expected
+    assert 2 <= len(asked) <= 2 * LIMITS.max_new_tokens
+    asked.clear()
+    trace_all(student, PROBLEMS, Limits(max_new_tokens=12, batch_size=2), around)
+    assert asked != []
 
 
 def test_a_response_at_the_limit_is_truncated_and_one_at_the_end_of_its_turn_is_not(student):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.evaluation.made import attempt, problem
 
 from nemoflow.errors import InputError
-from nemoflow.evaluation.score import Score, Tally, is_right, score, verify_rollouts, wilson
+from nemoflow.evaluation.score import Score, Tally, is_right, need_gold, score, verify_rollouts, wilson
 
 COUNTS = st.integers(1, 2000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
 
@@ -67,7 +67,7 @@ def test_kinds_add_up_to_the_whole():
 
 def test_a_report_read_back_is_the_score_that_was_written():
     result = scored({"unit": ["XII", None], "numeral": ["XII"]})
-    assert Score.from_json(result.to_json()) == result
+    assert Score.from_json(result.to_json(), "report.json") == result
     assert result.to_json()["kinds"]["numeral"]["accuracy"] == 1.0
 
 
@@ -89,3 +89,27 @@ def test_a_problem_without_a_gold_answer_stops_the_evaluation_by_its_id():
     asked = problem(7, gold=None)
     with pytest.raises(InputError, match="'numeral-007': has no gold answer"):
         verify_rollouts([attempt(asked, "XII")], {asked.id: asked})
+
+
+def test_a_problem_without_a_gold_answer_is_seen_before_there_is_a_rollout():
+    need_gold([problem(1)], "eval.jsonl")
+    with pytest.raises(InputError, match=r"eval\.jsonl: problem 'numeral-007': has no gold answer"):
+        need_gold([problem(1), problem(7, gold=None)], "eval.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, r"^r/report\.json: kinds: missing"),
+        ({"kinds": 3}, r"^r/report\.json: kinds: got '3'"),
+        ({"kinds": {}}, r"^r/report\.json: kinds: got '{}'"),
+        ({"kinds": {"unit": 3}}, r"^r/report\.json: kinds\.unit: got '3'; the counts problems, right"),
+        ({"kinds": {"unit": {"problems": 2}}}, r"^r/report\.json: kinds\.unit\.right: missing; a count"),
+        ({"kinds": {"unit": {"problems": 2, "right": "1"}}}, r"kinds\.unit\.right: got '1'; a count"),
+        ({"kinds": {"unit": {"problems": 2, "right": -1}}}, r"kinds\.unit\.right: got '-1'; a count"),
+        ({"kinds": {"unit": {"problems": 2, "right": 3, "truncated": 0, "no_box": 0, "tokens": 0}}}, r"kinds\.unit\.right: 3 of 2"),
+    ],
+)
+def test_a_report_that_is_none_is_named_with_the_field(changed, message):
+    with pytest.raises(InputError, match=message):
+        Score.from_json({"v": 1, **changed}, "r/report.json")

@@ -1,9 +1,19 @@
-"""A tiny random NemotronH with every kind of layer, its tokenizer, and an adapter on it: what a test needs of a student."""
+"""A tiny random NemotronH with every kind of layer, its tokenizer, and an adapter on it: what a test needs of a student.
 
+As a program it evaluates one in a folder, until it is killed.
+"""
+
+import sys
 import warnings
 from pathlib import Path
 
+from tests.steps.alone import Alone, write_lines
+
 from nemoflow.records import Problem
+from nemoflow.steps.evaluate import EVALUATE
+
+LONG = {"max_new_tokens": 48, "threads": 1, "batch_size": 3}
+"""Nine problems are three batches, each long enough to be killed in."""
 
 
 def save_tiny_base(folder: Path, seed: int = 0) -> Path:
@@ -74,3 +84,12 @@ def numerals(count: int) -> list[Problem]:
         )
         for index in range(1, count + 1)
     ]
+
+
+def evaluate_step(root: Path, base: Path, **fields: object) -> Alone:
+    """An evaluation of nine problems."""
+    return Alone(EVALUATE, {"problems": write_lines(root / "eval.jsonl", numerals(9)), "model": base}, root / "root", **fields)
+
+
+if __name__ == "__main__":
+    evaluate_step(Path(sys.argv[1]), Path(sys.argv[2])).run(**LONG)

@@ -1,11 +1,17 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
-from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
+from tests.evaluation.tiny import LONG, evaluate_step, numerals, save_tiny_adapter, save_tiny_base
 from tests.steps.alone import Alone, write_lines
+from tests.training.tiny import wait_for
 
-from nemoflow.errors import InputError, Stopped
-from nemoflow.steps.evaluate import EVALUATE
+from nemoflow.config import build
+from nemoflow.errors import ConfigError, InputError, Stopped
+from nemoflow.steps.evaluate import EVALUATE, EvaluateConfig
 from nemoflow.submission.doctor import examine
 
 CONFIG = {"max_new_tokens": 8, "threads": 1, "batch_size": 4}
@@ -60,10 +66,82 @@ def test_a_limit_evaluates_so_many_and_says_what_it_left_out(step):
     assert (manifest.rows_in, manifest.dropped) == (9, {"beyond-limit": 5})
 
 
-def test_asked_to_stop_it_stops_between_batches(step):
-    step.stopping = lambda: True
-    with pytest.raises(Stopped):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, base):
+    """An undisturbed evaluation: (its manifest, how often it asked whether to stop)."""
+    asked = []
+    step = evaluate_step(tmp_path_factory.mktemp("whole"), base, stopping=lambda: bool(asked.append(1)))
+    return step.run(**LONG), len(asked)
+
+
+def digests(manifest):
+    return [file.digest for output in manifest.outputs.values() for file in output.files]
+
+
+def test_a_stop_is_seen_within_a_token_and_the_next_run_does_only_what_is_left(tmp_path, base, whole):
+    manifest, tokens = whole
+    asked = []
+    until = tokens // 2
+    with pytest.raises(Stopped, match="finished batches are kept"):
+        evaluate_step(tmp_path, base, stopping=lambda: len(asked) >= until or bool(asked.append(1))).run(**LONG)
+    assert len(asked) == until
+    kept = list(tmp_path.rglob("batch-*.jsonl"))
+    assert len(kept) == 1
+    kept[0].with_suffix(".part").write_bytes(b"half")
+    again = []
+    assert digests(evaluate_step(tmp_path, base, stopping=lambda: bool(again.append(1))).run(**LONG)) == digests(manifest)
+    assert until < len(again) < tokens
+
+
+def test_an_evaluation_that_is_killed_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, base, whole):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.evaluation.tiny", str(tmp_path), str(base)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    wait_for(tmp_path, "batch-*.jsonl")
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed = evaluate_step(tmp_path, base).run(**LONG)
+    assert digests(resumed) == digests(whole[0])
+    assert resumed.metrics == whole[0].metrics
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda rows: [*rows, rows[2]], r"eval\.jsonl: row 10: id 'n03' is also that of row 3"),
+        (lambda rows: [rows[0], rows[1].model_copy(update={"gold": None})], r"eval\.jsonl: problem 'n02': has no gold answer"),
+    ],
+    ids=["twice", "no-gold"],
+)
+def test_problems_that_cannot_be_scored_are_refused_before_the_model_is_loaded(tmp_path, changed, message):
+    step = Alone(EVALUATE, {"problems": write_lines(tmp_path / "eval.jsonl", changed(PROBLEMS)), "model": tmp_path}, tmp_path / "root")
+    with pytest.raises(InputError, match=message):
         step.run(**CONFIG)
+
+
+def test_a_folder_that_is_no_model_is_named_with_what_it_lacks(step, tmp_path):
+    step.inputs["model"] = tmp_path / "empty"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        InputError, match=r"empty: holds no config\.json, no tokenizer_config\.json, no tokenizer\.json, no \*\.safetensors"
+    ):
+        step.run(**CONFIG)
+
+
+def test_a_folder_that_is_no_adapter_is_named_before_the_base_is_loaded(step, tmp_path):
+    step.inputs["adapter"] = tmp_path / "empty"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: holds no adapter_config\.json"):
+        step.run(**CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("limit", -1), ("limit", 10**30), ("max_new_tokens", 0), ("max_new_tokens", 10**30), ("seed", -1), ("seed", 2**32), ("batch_size", 0)],
+)
+def test_a_number_that_would_evaluate_something_else_is_refused(field, value):
+    with pytest.raises(ConfigError, match=rf"evaluate\.{field}: .*got {value}"):
+        build(EvaluateConfig, {field: value}, "evaluate")
 
 
 def test_an_empty_set_is_refused_by_its_address(step, tmp_path):

@@ -32,6 +32,8 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(tmp_path):
     [
         ({"train": {"riddle": 5}}, "unknown kind 'riddle'; known kinds: numeral, unit"),
         ({"eval": {"unit": 0}}, "eval.unit: a count is at least 1"),
+        ({"eval": {"unit": 10**30}}, "eval.unit: a count is at least 1 and at most 1,000,000"),
+        ({"seed": -1}, "make-problems.seed: .*got -1"),
         ({"train": {}}, "train: no kind named"),
     ],
 )

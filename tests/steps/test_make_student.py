@@ -8,8 +8,10 @@ from tests.steps.alone import write_lines
 from tests.training.tiny import STUDENT, student_step, wait_for
 from transformers import AutoModelForCausalLM
 
-from nemoflow.errors import InputError, Stopped
+from nemoflow.config import build
+from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Problem
+from nemoflow.steps.make_student import MakeStudentConfig
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,3 +65,29 @@ def test_no_problems_are_bad_input(tmp_path):
     step.inputs["problems"] = write_lines(tmp_path / "none.jsonl", list[Problem]())
     with pytest.raises(InputError, match="training side of make-problems"):
         step.run(**STUDENT)
+
+
+def test_a_loss_that_is_no_number_ends_it_and_says_what_to_change(tmp_path):
+    with pytest.raises(ConfigError, match=r"no number to learn from; make-student\.learning_rate \(1e\+30\)"):
+        student_step(tmp_path).run(**{**STUDENT, "learning_rate": 1e30})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**32),
+        ("steps", 10**30),
+        ("batch", 10**30),
+        ("warmup", 10**30),
+        ("threads", 10**30),
+        ("checkpoint_every", 10**30),
+        ("learning_rate", float("inf")),
+        ("drill_share", float("nan")),
+        ("pattern", "M-"),
+        ("pattern", "M*" * 101),
+    ],
+)
+def test_a_shape_or_number_that_makes_no_student_is_refused(field, value):
+    with pytest.raises(ConfigError, match=rf"make-student\.{field}: "):
+        build(MakeStudentConfig, {field: value}, "make-student")

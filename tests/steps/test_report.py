@@ -79,3 +79,22 @@ def test_a_training_log_that_is_none_is_named(step, tmp_path):
     (tmp_path / "lora" / "log.jsonl").write_text("nope\n")
     with pytest.raises(InputError, match=r"log\.jsonl: not JSONL"):
         step.run()
+
+
+@pytest.mark.parametrize("which", ["base", "adapter"])
+def test_a_report_without_its_fields_is_named(step, tmp_path, which):
+    step.inputs[which] = write_json(tmp_path / "bad", "report.json", {"v": 1, "revision": "c"})
+    with pytest.raises(InputError, match=r"bad/report\.json: kinds: missing"):
+        step.run()
+
+
+def test_a_report_that_does_not_say_its_revision_is_named(step, tmp_path):
+    step.inputs["adapter"] = write_json(tmp_path / "bad", "report.json", {"v": 1, "kinds": {}})
+    with pytest.raises(InputError, match=r"bad/report\.json: revision: missing"):
+        step.run()
+
+
+def test_problems_that_share_an_id_are_refused(step, tmp_path):
+    step.inputs["problems"] = write_lines(tmp_path / "twice.jsonl", [*PROBLEMS, PROBLEMS[2]])
+    with pytest.raises(InputError, match=r"twice\.jsonl: row 9: id 'numeral-002' is also that of row 3"):
+        step.run()

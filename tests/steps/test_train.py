@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from tests.steps.alone import write_lines
 from tests.training.tiny import QUICK, train_step, untaught, wait_for
 from transformers import AutoModelForCausalLM
 
+from nemoflow.config import build
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Example
+from nemoflow.steps.train import TrainConfig
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -143,3 +146,35 @@ def test_the_recipe_of_the_defaults_runs(tmp_path, base):
     manifest = train_step(tmp_path, base).run(epochs=1)
     assert (manifest.metrics["steps"], manifest.metrics["rows"]) == (1, 16)
     assert manifest.config["r"] == 32
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**32),
+        ("epochs", float("inf")),
+        ("learning_rate", float("inf")),
+        ("learning_rate", float("nan")),
+        ("warmup", float("inf")),
+        ("weight_decay", float("inf")),
+        ("max_grad_norm", float("inf")),
+        ("alpha", 10**30),
+        ("micro_batch", 10**30),
+        ("accumulation", 10**30),
+        ("max_length", 10**30),
+        ("checkpoint_every", 10**30),
+        ("threads", 10**30),
+    ],
+)
+def test_a_number_that_no_run_could_use_is_refused(field, value):
+    with pytest.raises(ConfigError, match=rf"train\.{field}: .*got {value}".replace("+", r"\+")):
+        build(TrainConfig, {field: value}, "train")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_model_without_a_part_is_named_with_it(tmp_path, base, name):
+    shutil.copytree(base, tmp_path / "model")
+    (tmp_path / "model" / name).unlink()
+    with pytest.raises(InputError, match=r"model: holds no .*(safetensors|tokenizer)"):
+        train_step(tmp_path, tmp_path / "model").run(**QUICK)

@@ -72,7 +72,7 @@ def test_shards_together_verify_what_one_does(tmp_path):
 def test_a_trace_of_no_problem_and_a_problem_twice_are_named(tmp_path):
     with pytest.raises(InputError, match=r"trace a: problem_id 'p1' is no problem of .*problems\.jsonl"):
         alone(tmp_path, [problem(2)], [trace("a")]).run()
-    with pytest.raises(InputError, match=r"row 2: id 'p1' occurs twice"):
+    with pytest.raises(InputError, match=r"row 2: id 'p1' is also that of row 1"):
         alone(tmp_path, [problem(1), problem(1)], [trace("a")]).run()
 
 

@@ -86,6 +86,7 @@ def test_a_required_field_that_is_missing_is_named(lora, base, name):
         ("lora_alpha", -8, "a number above 0"),
         ("lora_alpha", "8", "a number above 0"),
         ("lora_alpha", float("inf"), "a number above 0"),
+        pytest.param("lora_alpha", 10**400, "a number above 0 was expected, got 1000", id="lora_alpha-too-large-for-a-float"),
         ("target_modules", [], "a list of module names"),
         ("target_modules", "", "a list of module names"),
         ("target_modules", [1], "a list of module names"),

@@ -7,8 +7,8 @@ label for those who do not see it. `standalone` gives the accuracy chart as a fi
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from nemoflow.evaluation.markup import text
 from nemoflow.evaluation.score import Tally
 
 WIDTH = 400
@@ -32,6 +32,8 @@ class AccuracyRow:
     name: str
     base: Tally
     adapter: Tally
+    is_total: bool = False
+    """Over all kinds; the name does not tell, as a kind may have any."""
 
 
 def percent(share: float) -> str:
@@ -52,7 +54,7 @@ def accuracy_chart_svg(rows: Sequence[AccuracyRow], *, standalone: bool = False)
         parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 5}" text-anchor="{anchor}">{tick} %</text>')
     for index, row in enumerate(rows):
         y = top + step * index
-        parts.append(f'<text class="strong" x="2" y="{y + 15}">{escape(row.name)}</text>')
+        parts.append(f'<text class="strong" x="2" y="{y + 15}">{text(row.name)}</text>')
         parts.append(_bar("base", row.base, y + 21, span))
         parts.append(_bar("adapter", row.adapter, y + 37, span))
     said = "; ".join(f"{row.name}: base {percent(row.base.accuracy)}, adapter {percent(row.adapter.accuracy)}" for row in rows)
@@ -80,7 +82,7 @@ def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> st
         parts.append(f'<text class="muted" x="{x:.1f}" y="{y + 16:.1f}" text-anchor="middle">{tick:g}</text>')
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in thin))
     parts.append(f'<polyline class="line" points="{line}"/>')
-    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">{escape(across)}</text>')
+    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">{text(across)}</text>')
     said = f"{up} over {across}: from {points[0][1]:.4g} to {points[-1][1]:.4g} after {points[-1][0]:g}"
     return _svg(height, said, parts)
 
@@ -93,7 +95,7 @@ def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 4
     for index, (name, values) in enumerate(groups.items()):
         base_line = row * index + row - 4
         middle = sorted(values)[len(values) // 2]
-        parts.append(f'<text class="strong" x="2" y="{base_line - 44}">{escape(name)}</text>')
+        parts.append(f'<text class="strong" x="2" y="{base_line - 44}">{text(name)}</text>')
         note = f"{len(values):,} · median {middle:,}"
         parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{base_line - 44}" text-anchor="end">{note}</text>')
         parts.append(_columns(values, high, bins, base_line))
@@ -103,7 +105,7 @@ def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 4
         x = 2 + (WIDTH - 4) * tick / high
         anchor = "start" if tick == 0 else "end" if tick == high else "middle"
         parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 18}" text-anchor="{anchor}">{tick:,.0f}</text>')
-    parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{height - 3}" text-anchor="end">{escape(unit)}</text>')
+    parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{height - 3}" text-anchor="end">{text(unit)}</text>')
     return _svg(height, f"Lengths in {unit}. {'; '.join(said)}", parts)
 
 
@@ -157,6 +159,6 @@ def _ticks(low: float, high: float) -> list[float]:
 def _svg(height: float, label: str, parts: Sequence[str], style: str = "") -> str:
     sheet = f"<style>{style}</style>" if style else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text(label)}">'
         f"{sheet}{''.join(parts)}</svg>"
     )

@@ -32,8 +32,8 @@ class Pair:
 
 
 def pair_up(problems: Iterable[Problem], base: Iterable[Trace], adapter: Iterable[Trace]) -> list[Pair]:
-    """Pairs in the order of the problems; InputError where the two were not asked the same."""
-    before, after = ({trace.problem_id: trace for trace in traces} for traces in (base, adapter))
+    """Pairs in the order of the problems, whose ids are unique; InputError where the two were not asked the same, or one of them twice."""
+    before, after = _by_problem(base, "base"), _by_problem(adapter, "adapter")
     if before.keys() != after.keys():
         alone = min(before.keys() ^ after.keys())
         raise InputError(
@@ -45,6 +45,17 @@ def pair_up(problems: Iterable[Problem], base: Iterable[Trace], adapter: Iterabl
         unknown = min(before.keys() - {pair.problem.id for pair in pairs})
         raise InputError(f"a rollout answers problem {unknown!r}, which is not among the report's problems; wire those that were evaluated")
     return pairs
+
+
+def _by_problem(traces: Iterable[Trace], who: str) -> dict[str, Trace]:
+    found: dict[str, Trace] = {}
+    for row, trace in enumerate(traces, 1):
+        if trace.problem_id in found:
+            raise InputError(
+                f"{who}'s rollouts: row {row}: problem {trace.problem_id!r} was answered in a row before; one answer a problem is right"
+            )
+        found[trace.problem_id] = trace
+    return found
 
 
 def counts(pairs: Iterable[Pair], kind: str | None = None) -> dict[Change, int]:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 LONGEST = 4000
 """Characters of a prompt or response that the page shows."""
 
 
 def text(value: object) -> str:
-    """Escaped, without characters that HTML cannot hold."""
+    """Escaped, without characters that HTML or XML cannot hold."""
     return escape(_CONTROL.sub("\ufffd", str(value)))
 
 

@@ -77,7 +77,10 @@ def accuracy_rows(evidence: Evidence) -> list[AccuracyRow]:
     kinds = sorted({*evidence.base.kinds, *evidence.adapter.kinds})
     rows = [AccuracyRow(kind, evidence.base.kinds.get(kind, Tally()), evidence.adapter.kinds.get(kind, Tally())) for kind in kinds]
     if len(rows) > 1:
-        rows.append(AccuracyRow(ALL, evidence.base.overall, evidence.adapter.overall))
+        name = ALL
+        while name in kinds:
+            name += " together"
+        rows.append(AccuracyRow(name, evidence.base.overall, evidence.adapter.overall, is_total=True))
     return rows
 
 
@@ -95,7 +98,7 @@ def _accuracy_section(evidence: Evidence) -> str:
 def _accuracy_table(evidence: Evidence, rows: list[AccuracyRow]) -> str:
     lines = []
     for row in rows:
-        changes = counts(evidence.pairs, None if row.name == ALL else row.name)
+        changes = counts(evidence.pairs, None if row.is_total else row.name)
         lines.append((text(row.name), _share(row.base), _share(row.adapter), f"{changes['fixed']:,}", f"{changes['broken']:,}"))
     return table(("kind", "base", "adapter", "fixed", "broken"), lines, numbers=range(1, 5), label="Accuracy per kind")
 

@@ -19,7 +19,8 @@ import xxhash
 
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.competition import boxed_answer
-from nemoflow.errors import InputError
+from nemoflow.errors import InputError, Stopped
+from nemoflow.evaluation.kept import KeptBatches
 from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.render import render_prefix
 from nemoflow.prompts.teacher import ask
@@ -50,6 +51,18 @@ class Limits:
     revision: Revision = "c"
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Where finished batches are kept, who is told of them and who may ask to stop."""
+
+    kept: Path | None = None
+    """None keeps nothing."""
+    saved: Callable[[], None] = lambda: None
+    advanced: Callable[[list[Trace]], None] = lambda batch: None
+    """Sees each batch, those that an earlier attempt finished as well."""
+    stopping: Callable[[], bool] = lambda: False
+
+
 def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0) -> Student:
     """The base model, with the adapter on it where there is one; `threads` 0 leaves torch's own choice.
 
@@ -72,28 +85,39 @@ def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtyp
     return Student(name, model, tokenizer, stops)
 
 
-def roll_out(student: Student, problems: Sequence[Problem], limits: Limits) -> Iterator[list[tuple[int, Trace]]]:
-    """(index of the problem, trace) a batch; batches go from the longest prompts to the shortest, so that little is padded."""
+def roll_out(
+    student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None
+) -> Iterator[list[tuple[int, Trace]]]:
+    """(index of the problem, trace) a batch; batches go from the longest prompts to the shortest, so that little is padded.
+
+    Raises Stopped within a token of the wish to stop; finished batches are kept, and found again by the next attempt.
+    """
+    around = around or Surroundings()
+    kept = KeptBatches(around.kept) if around.kept else None
     prefixes = [render_prefix(student.tokenizer, ask(problem.statement)[-1].content) for problem in problems]
     prompts = [student.tokenizer(prefix, add_special_tokens=False)["input_ids"] for prefix in prefixes]
     order = sorted(range(len(problems)), key=lambda index: -len(prompts[index]))
     for start in range(0, len(order), limits.batch_size):
         batch = order[start : start + limits.batch_size]
-        responses = _generate(student, [prompts[index] for index in batch], limits.max_new_tokens)
-        yield [
-            (index, _trace(student, problems[index], len(prompts[index]), tokens, limits))
-            for index, tokens in zip(batch, responses, strict=True)
-        ]
+        traces = kept.find([_identity(student, problems[index], limits) for index in batch]) if kept else None
+        if traces is None:
+            responses = _generate(student, [prompts[index] for index in batch], limits.max_new_tokens, around.stopping)
+            traces = [
+                _trace(student, problems[index], len(prompts[index]), tokens, limits)
+                for index, tokens in zip(batch, responses, strict=True)
+            ]
+            if kept:
+                kept.keep(traces)
+                around.saved()
+        around.advanced(traces)
+        yield list(zip(batch, traces, strict=True))
 
 
-def trace_all(
-    student: Student, problems: Sequence[Problem], limits: Limits, on_batch: Callable[[list[Trace]], None] = lambda batch: None
-) -> list[Trace]:
-    """All traces in the order of the problems; `on_batch` sees each batch as it is done."""
+def trace_all(student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None) -> list[Trace]:
+    """All traces in the order of the problems."""
     traces: dict[int, Trace] = {}
-    for batch in roll_out(student, problems, limits):
+    for batch in roll_out(student, problems, limits, around):
         traces.update(batch)
-        on_batch([trace for _, trace in batch])
     return [traces[index] for index in range(len(problems))]
 
 
@@ -146,15 +170,23 @@ def _padding(tokenizer: Any, stops: tuple[int, ...]) -> int:
     return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stops[0])
 
 
-def _generate(student: Student, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+def _generate(student: Student, prompts: Sequence[list[int]], max_new_tokens: int, stopping: Callable[[], bool]) -> list[list[int]]:
     import torch
+
+    def watch(ids: Any, scores: Any, **kwargs: Any) -> Any:
+        """Asked after every token; an exception is the way out, as a batch that ends early looks like a finished one."""
+        if stopping():
+            raise Stopped("evaluate: stopped within a batch; the rollouts of finished batches are kept")
+        return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
     width = max(map(len, prompts))
     padding = student.model.generation_config.pad_token_id
     ids = torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts], device=student.model.device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=student.model.device)
     with torch.inference_mode():
-        output = student.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False)
+        output = student.model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, stopping_criteria=[watch]
+        )
     return [_until_stop(row, student.stops) for row in output[:, width:].tolist()]
 
 
@@ -164,12 +196,15 @@ def _until_stop(tokens: list[int], stops: tuple[int, ...]) -> list[int]:
     return tokens[:end]
 
 
+def _identity(student: Student, problem: Problem, limits: Limits) -> str:
+    return xxhash.xxh3_128_hexdigest(orjson.dumps([problem.id, problem.statement, student.name, limits.max_new_tokens]))
+
+
 def _trace(student: Student, problem: Problem, prompt_tokens: int, tokens: list[int], limits: Limits) -> Trace:
     is_finished = bool(tokens) and tokens[-1] in student.stops
     response = student.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    identity = orjson.dumps([problem.id, problem.statement, student.name, limits.max_new_tokens])
     return Trace(
-        id=xxhash.xxh3_128_hexdigest(identity),
+        id=_identity(student, problem, limits),
         problem_id=problem.id,
         category=problem.category,
         source="student",

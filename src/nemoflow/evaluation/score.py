@@ -29,6 +29,10 @@ def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float]:
     return (0.0 if right == 0 else max(0.0, centre - margin)), (1.0 if right == total else min(1.0, centre + margin))
 
 
+COUNTS = ("problems", "right", "truncated", "no_box", "tokens")
+"""What a report says of each kind and a tally is read back from."""
+
+
 @dataclass(frozen=True)
 class Tally:
     """Counts over some rollouts."""
@@ -81,9 +85,16 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Tally":
-        """The counts of a report."""
-        return cls(*(int(value[name]) for name in ("problems", "right", "truncated", "no_box", "tokens")))
+    def from_json(cls, value: Any, where: str) -> "Tally":
+        """The counts of a report; InputError names `where` and the field."""
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: got {str(value)[:80]!r}; the counts {', '.join(COUNTS)} were expected")
+        for name in COUNTS:
+            if type(value.get(name)) is not int or value[name] < 0:
+                raise InputError(f"{where}.{name}: {_found(value, name)}; a count was expected, as `evaluate` writes it")
+        if value["right"] > value["problems"]:
+            raise InputError(f"{where}.right: {value['right']} of {value['problems']} problems; at most all of them can be right")
+        return cls(*(value[name] for name in COUNTS))
 
 
 @dataclass(frozen=True)
@@ -102,9 +113,19 @@ class Score:
         return {**self.overall.to_json(), "kinds": {kind: tally.to_json() for kind, tally in self.kinds.items()}}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Score":
-        """A score out of its report."""
-        return cls({kind: Tally.from_json(tally) for kind, tally in value["kinds"].items()})
+    def from_json(cls, value: Mapping[str, Any], where: str) -> "Score":
+        """A score out of its report; InputError names `where` and the field."""
+        kinds = value.get("kinds")
+        if not isinstance(kinds, dict) or not kinds:
+            raise InputError(f"{where}: kinds: {_found(value, 'kinds')}; the counts of each kind were expected, as `evaluate` writes them")
+        return cls({kind: Tally.from_json(tally, f"{where}: kinds.{kind}") for kind, tally in kinds.items()})
+
+
+def need_gold(problems: Iterable[Problem], where: str) -> None:
+    """InputError where an answer could not be scored."""
+    for problem in problems:
+        if problem.gold is None:
+            raise InputError(f"{where}: {_no_gold(problem)}")
 
 
 def verify_rollouts(traces: Iterable[Trace], problems: Mapping[str, Problem], revision: Revision = "c") -> list[Trace]:
@@ -125,7 +146,15 @@ def is_right(trace: Trace) -> bool:
     return trace.verdict is not None and trace.verdict.verdict == "right"
 
 
+def _found(value: Mapping[str, Any], name: str) -> str:
+    return f"got {str(value[name])[:80]!r}" if name in value else "missing"
+
+
 def _attempt(trace: Trace, problem: Problem) -> Attempt:
     if problem.gold is None:
-        raise InputError(f"problem {problem.id!r}: has no gold answer; an evaluation needs one for every problem")
+        raise InputError(_no_gold(problem))
     return Attempt(problem.gold, trace.response, trace.error, trace.finish == "length")
+
+
+def _no_gold(problem: Problem) -> str:
+    return f"problem {problem.id!r}: has no gold answer; an evaluation needs one for every problem"

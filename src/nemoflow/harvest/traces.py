@@ -17,7 +17,7 @@ from nemoflow.inference.ledger import Ledger, request_seed, trace_id
 from nemoflow.inference.request import Patience, Sampling, model_name
 from nemoflow.inference.teachers import Endpoint
 from nemoflow.prompts.teacher import ask
-from nemoflow.records import Message, Problem, Trace
+from nemoflow.records import Message, Problem, Trace, with_unique_ids
 
 SHARE_FLOOR = 32
 """While others are still awaited, a share of fewer says little: with 10 % allowed, 3 may fail before the 32nd has finished."""
@@ -127,10 +127,9 @@ class Asking:
 
 def select(problems: Iterable[Problem], limits: Mapping[str, int]) -> list[Problem]:
     """The first so many problems of each named category, in the order of the file; all of them where no limits are given."""
-    every = list(problems)
+    every = list(with_unique_ids(problems, "problems"))
     if not every:
         raise InputError("problems: the set is empty; at least one problem is right")
-    _refuse_duplicates(every)
     known = {problem.category for problem in every}
     for name in limits:
         if name not in known:
@@ -144,14 +143,6 @@ def select(problems: Iterable[Problem], limits: Mapping[str, int]) -> list[Probl
         if taken[problem.category] <= limits.get(problem.category, 0):
             kept.append(problem)
     return kept
-
-
-def _refuse_duplicates(problems: Iterable[Problem]) -> None:
-    seen: dict[str, int] = {}
-    for row, problem in enumerate(problems, 1):
-        if problem.id in seen:
-            raise InputError(f"problems: row {row}: id {problem.id!r} is also that of row {seen[problem.id]}; ids are unique")
-        seen[problem.id] = row
 
 
 def plan(problems: Iterable[Problem], samples: int, asking: Asking, seed: int, system: str) -> list[Attempt]:

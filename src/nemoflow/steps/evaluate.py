@@ -1,52 +1,60 @@
 """evaluate: greedy rollouts of the base model or of its adapter on held-out problems, and their score."""
 
+from pydantic import Field
+
 from nemoflow.answers.boxed import Revision
 from nemoflow.artifacts import Adapter, Model, Problems, Report, Traces
 from nemoflow.config import Config, tuning
-from nemoflow.errors import InputError, Stopped
-from nemoflow.evaluation.rollouts import Dtype, Limits, choose, engines, load_student, trace_all
-from nemoflow.evaluation.score import Score, Tally, score, verify_rollouts
+from nemoflow.errors import InputError
+from nemoflow.evaluation.rollouts import Dtype, Limits, Surroundings, choose, engines, load_student, trace_all
+from nemoflow.evaluation.score import Score, Tally, need_gold, score, verify_rollouts
 from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
-from nemoflow.records import Trace
+from nemoflow.models.folder import need_adapter, need_model
+from nemoflow.records import Trace, with_unique_ids
 
 
 class EvaluateConfig(Config):
     """How the student is asked; the defaults are the contest's."""
 
-    max_new_tokens: int = 7680
+    max_new_tokens: int = Field(7680, ge=1, le=2**20)
     """Tokens after which a response is cut off."""
     revision: Revision = "c"
     """Revision of the contest's metric; `c` was live at the end."""
-    limit: int = 0
+    limit: int = Field(0, ge=0, lt=2**32)
     """Evaluate at most this many problems, chosen by a hash of seed and id; 0 takes all."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Decides which problems a `limit` takes; decoding is greedy and needs none."""
     dtype: Dtype = "auto"
     """`auto`: float32 on a CPU, as stored on a GPU."""
-    batch_size: int = tuning(64, gt=0)
+    batch_size: int = tuning(64, ge=1, le=2**16)
     """Problems generated at once."""
-    threads: int = tuning(0, ge=0)
+    threads: int = tuning(0, ge=0, le=1024)
     """Threads of torch; 0 leaves its own choice."""
 
 
 def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Generate, verify, count."""
-    every = list(inputs["problems"].rows())
+    address = inputs["problems"].address
+    every = list(with_unique_ids(inputs["problems"].rows(), address))
     problems = choose(every, config.limit, config.seed)
     if not problems:
-        raise InputError(f"{inputs['problems'].address}: holds no problem; there is nothing to evaluate")
+        raise InputError(f"{address}: holds no problem; there is nothing to evaluate")
+    need_gold(problems, address)
+    base = inputs["model"].folder()
+    need_model(base, inputs["model"].address)
     adapter = inputs.get("adapter")
+    if adapter:
+        need_adapter(adapter.folder(), adapter.address)
     name = f"base@{inputs['model'].fingerprint[:12]}" + (f"+adapter@{adapter.fingerprint[:12]}" if adapter else "")
-    student = load_student(name, inputs["model"].folder(), adapter.folder() if adapter else None, config.dtype, config.threads)
+    student = load_student(name, base, adapter.folder() if adapter else None, config.dtype, config.threads)
     context.progress.start("rollouts", len(problems))
 
     def show(batch: list[Trace]) -> None:
         context.progress.advance(len(batch), tokens=sum(trace.usage.completion_tokens for trace in batch))
-        if context.stopping():
-            raise Stopped("evaluate was asked to stop; its rollouts are short and begin anew")
 
     limits = Limits(config.max_new_tokens, config.batch_size, config.revision)
-    traces = trace_all(student, problems, limits, show)
+    around = Surroundings(context.scratch.path(), context.scratch.save, show, context.stopping)
+    traces = trace_all(student, problems, limits, around)
     traces = verify_rollouts(traces, {problem.id: problem for problem in problems}, config.revision)
     outputs["rollouts"].write(traces)
     result = score(traces)

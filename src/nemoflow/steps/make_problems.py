@@ -12,6 +12,9 @@ from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import Side, draw
 from nemoflow.records import Problem
 
+MOST = 1_000_000
+"""Puzzles of a kind: each statement is remembered while they are drawn, so that none comes twice."""
+
 
 class MakeProblemsConfig(Config):
     """How many puzzles of which kind."""
@@ -20,7 +23,7 @@ class MakeProblemsConfig(Config):
     """Puzzles to learn from: kind to count."""
     eval: dict[str, int] = Field({"numeral": 200, "unit": 200})
     """Held-out puzzles: kind to count; none of their hidden parameters occurs in `train`."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Decides which puzzles are drawn; a larger count adds to those of a smaller one."""
 
     @model_validator(mode="after")
@@ -29,8 +32,8 @@ class MakeProblemsConfig(Config):
             for kind, count in counts.items():
                 if kind not in FAMILIES:
                     raise ValueError(f"{side}: unknown kind {kind!r}; known kinds: {', '.join(sorted(FAMILIES))}")
-                if count < 1:
-                    raise ValueError(f"{side}.{kind}: a count is at least 1")
+                if not 1 <= count <= MOST:
+                    raise ValueError(f"{side}.{kind}: a count is at least 1 and at most {MOST:,}")
             if not counts:
                 raise ValueError(f"{side}: no kind named; known kinds: {', '.join(sorted(FAMILIES))}")
         return self

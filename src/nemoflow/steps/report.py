@@ -16,6 +16,7 @@ from nemoflow.evaluation.page import accuracy_rows, render
 from nemoflow.evaluation.report import Evidence, lengths_by_kind, one_each, summary
 from nemoflow.evaluation.score import Score
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
+from nemoflow.records import with_unique_ids
 
 
 class ReportConfig(Config):
@@ -42,18 +43,27 @@ def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context
 
 
 def _gather(inputs: Inputs) -> Evidence:
-    settings = inputs["adapter"].json("report.json")
+    problems = with_unique_ids(inputs["problems"].rows(), inputs["problems"].address)
+    settings = inputs["adapter"].json(SCORES)
+    if "revision" not in settings:
+        raise InputError(
+            f"{inputs['adapter'].address}/{SCORES}: revision: missing; that of the metric was expected, as `evaluate` writes it"
+        )
     return Evidence(
         settings=settings,
-        base=Score.from_json(inputs["base"].json("report.json")),
-        adapter=Score.from_json(settings),
-        pairs=pair_up(inputs["problems"].rows(), inputs["base_rollouts"].rows(), inputs["adapter_rollouts"].rows()),
+        base=_score(inputs["base"]),
+        adapter=_score(inputs["adapter"]),
+        pairs=pair_up(problems, inputs["base_rollouts"].rows(), inputs["adapter_rollouts"].rows()),
         steps=steps_of(source.manifest for source in inputs.values()),
         log=_log(inputs["lora"]) if "lora" in inputs else (),
         lengths=lengths_by_kind(inputs["corpus"].rows()) if "corpus" in inputs else {},
         rejects=one_each(row for name in REJECTS if name in inputs for row in inputs[name].rows()),
         receipt=inputs["submission"].json("receipt.json") if "submission" in inputs else None,
     )
+
+
+def _score(report: InputArtifact) -> Score:
+    return Score.from_json(report.json(SCORES), f"{report.address}/{SCORES}")
 
 
 def _log(adapter: InputArtifact) -> list[dict[str, float]]:
@@ -66,6 +76,7 @@ def _log(adapter: InputArtifact) -> list[dict[str, float]]:
         raise InputError(f"{adapter.address}/log.jsonl: not JSONL: {error}") from None
 
 
+SCORES = "report.json"
 REJECTS = ("rejected", "duplicates", "contaminated")
 
 REPORT = Step(

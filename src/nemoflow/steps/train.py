@@ -7,8 +7,8 @@ from pydantic import Field
 
 from nemoflow.artifacts import Adapter, Corpus, Model
 from nemoflow.config import Config, tuning
-from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.models.folder import need_model
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
 
@@ -18,31 +18,31 @@ class TrainConfig(Config):
 
     r: int = Field(32, ge=1, le=256)
     """Rank of the adapter; the contest takes at most 32."""
-    alpha: int = Field(64, ge=1)
+    alpha: int = Field(64, ge=1, le=2**16)
     """Scale of the adapter: its update is multiplied by alpha / r."""
     dropout: float = Field(0.05, ge=0, lt=1)
     """Share of the adapter's inputs that training leaves out."""
     targets: Literal["auto"] | tuple[str, ...] = "auto"
     """Modules to adapt, by the last part of their names; `auto` takes every Linear that PEFT accepts on the loaded model."""
-    epochs: float = Field(3.0, gt=0)
+    epochs: float = Field(3.0, gt=0, le=10_000)
     """Passes over the corpus."""
-    micro_batch: int = Field(2, ge=1)
+    micro_batch: int = Field(2, ge=1, le=2**16)
     """Rows that are held at once."""
-    accumulation: int = Field(8, ge=1)
+    accumulation: int = Field(8, ge=1, le=2**16)
     """Micro batches to one step of the optimizer."""
-    learning_rate: float = Field(2e-5, gt=0)
+    learning_rate: float = Field(2e-5, gt=0, allow_inf_nan=False)
     """Highest learning rate."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     """How the learning rate falls after the warm-up."""
-    warmup: float = Field(0.1, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=2**32)
     """Warm-up: a share of all steps below 1, else a number of steps."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
     """Decay of the adapter's weights."""
     adam_beta2: float = Field(0.999, gt=0, lt=1)
     """Memory of AdamW's second moment; 0.98 suits runs of some hundred steps."""
-    max_grad_norm: float = Field(1.0, gt=0)
+    max_grad_norm: float = Field(1.0, gt=0, allow_inf_nan=False)
     """Gradients are scaled down to this norm."""
-    max_length: int = Field(4096, ge=8)
+    max_length: int = Field(4096, ge=8, le=2**20)
     """Longest row in tokens; longer ones are dropped whole and counted."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of the base; the adapter's own weights are always fp32."""
@@ -50,13 +50,13 @@ class TrainConfig(Config):
     """Whether the base's Linear modules are held in 4 bits."""
     activation_checkpointing: bool = True
     """Recompute activations on the way back: less memory, about 1.5 times the time."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Decides the adapter's start, the order of rows and dropout."""
     base_name: str = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
     """Name of the base that the adapter's config names; where the base lies is the input's affair."""
-    checkpoint_every: int = tuning(50, ge=1)
+    checkpoint_every: int = tuning(50, ge=1, lt=2**32)
     """Steps between checkpoints; a kill loses at most so many."""
-    threads: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0, le=1024)
     """Threads of torch on a CPU, 0 for its own choice; sums round differently with their number, so it is part of the identity."""
 
 
@@ -68,9 +68,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
 
     base = inputs["model"].folder()
-    missing = [name for name in ("config.json", "tokenizer_config.json") if not (base / name).is_file()]
-    if missing:
-        raise InputError(f"{inputs['model'].address}: holds no {missing[0]}; a base model is a folder of config, weights and tokenizer")
+    need_model(base, inputs["model"].address)
     rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length)
     need_rows(rows, config.max_length)
     recipe = SftRecipe(**config.model_dump(exclude={"max_length"}))

@@ -13,7 +13,7 @@ from nemoflow.config import Config, tuning
 from nemoflow.curate.statements import Statements
 from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Outcome, Outputs, Shard, Step
-from nemoflow.records import Trace
+from nemoflow.records import Trace, with_unique_ids
 from nemoflow.steps.watch import filled, watched
 
 
@@ -84,13 +84,8 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
 
 
 def _golds(problems: InputArtifact, statements: Statements, shard: Shard) -> dict[str, str | None]:
-    golds: dict[str, str | None] = {}
-    for row, problem in enumerate(statements.agreeing(filled(problems), problems.address), 1):
-        if problem.id in golds:
-            raise InputError(f"{problems.address}: row {row}: id {problem.id!r} occurs twice; each problem needs an id of its own")
-        if shard.holds(problem.id):
-            golds[problem.id] = problem.gold
-    return golds
+    every = with_unique_ids(statements.agreeing(filled(problems), problems.address), problems.address)
+    return {problem.id: problem.gold for problem in every if shard.holds(problem.id)}
 
 
 def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:

@@ -7,6 +7,7 @@ would load and score as another one.
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ def _rank_violations(rank: Any, max_rank: int) -> Iterator[str]:
 
 
 def _alpha_violations(alpha: Any) -> Iterator[str]:
-    if type(alpha) not in (int, float) or not math.isfinite(alpha) or alpha <= 0:
+    # Compared as it is: a whole number of JSON may be too large to become a float.
+    if type(alpha) not in (int, float) or not 0 < alpha <= sys.float_info.max:
         yield f"{CONFIG}: lora_alpha: a number above 0 was expected, got {alpha!r}"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nemoflow.errors import InputError, Stopped
+from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.chat import SUFFIX, render_response, user_message
 from nemoflow.records import Problem
@@ -142,6 +142,11 @@ def pretrain(model: Any, tokenizer: Any, problems: Sequence[Problem], recipe: Re
         schedule.step()
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise ConfigError(
+                f"make-student: loss {losses[-1]} at step {step + 1}: no number to learn from; "
+                f"make-student.learning_rate ({recipe.learning_rate}) is too high, try a tenth"
+            )
         around.advanced(1, losses[-1])
         if (step + 1) % recipe.checkpoint_every == 0 or around.stopping():
             _checkpoint(around.checkpoints, losses, model, optimizer, schedule)
