@@ -4,12 +4,14 @@ import pytest
 from tests.models.handmade import numbers, write
 
 from nemoflow.errors import InputError
-from nemoflow.models.folder import NEEDED, NEEDED_OF_ADAPTER, need_adapter, need_model
+from nemoflow.models.folder import NEEDED, NEEDED_OF_ADAPTER, VOCABULARIES, need_adapter, need_model
+
+FILES = (*NEEDED, "tokenizer.json")
 
 
 @pytest.fixture
 def model(tmp_path):
-    for name in NEEDED:
+    for name in FILES:
         (tmp_path / name).write_text(json.dumps({"model_type": "nemotron_h"}))
     write(tmp_path / "model.safetensors", {"a": numbers("F32", (2, 3))})
     return tmp_path
@@ -19,11 +21,17 @@ def test_a_whole_folder_passes(model):
     need_model(model, "m")
 
 
-@pytest.mark.parametrize("name", [*NEEDED, "model.safetensors"])
+@pytest.mark.parametrize("name", [*FILES, "model.safetensors"])
 def test_what_a_folder_lacks_is_named(model, name):
     (model / name).unlink()
     with pytest.raises(InputError, match=rf"^m: holds no {'[*]' if name.endswith('tensors') else name.partition('.')[0]}[^,]*; a model is"):
         need_model(model, "m")
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_any_of_the_usual_vocabularies_is_enough(model, name):
+    (model / "tokenizer.json").rename(model / name)
+    need_model(model, "m")
 
 
 def test_torn_weights_are_named(model):
@@ -33,7 +41,7 @@ def test_torn_weights_are_named(model):
         need_model(model, "m")
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_no_json_is_named(model, name):
     (model / name).write_text("{")
     with pytest.raises(InputError, match=rf"{name}: not valid JSON"):
