@@ -169,3 +169,11 @@ def test_an_input_file_whose_path_looks_like_a_run_is_told_as_a_file(tmp_path, c
         assert ends_with("step", "tests.flow.toy:COPY", "--input", f"problems={rows}", "--root", tmp_path / "root", "--run", run) == 0
         assert ends_with("lineage", f"{run}/copy", "--root", tmp_path / "root") == 0
         assert f"{rows} as problems" in capsys.readouterr().out
+
+
+def test_a_step_alone_says_where_it_took_its_result_from(tmp_path, capsys):
+    rows = tmp_path / "in.jsonl"
+    rows.write_bytes(problem(1).model_dump_json().encode())
+    for run, said in (("one", "copy: done in"), ("two", "copy: reused from one/copy")):
+        assert ends_with("step", "tests.flow.toy:COPY", "--input", f"problems={rows}", "--root", tmp_path / "root", "--run", run) == 0
+        assert capsys.readouterr().out.startswith(said)

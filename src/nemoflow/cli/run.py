@@ -41,7 +41,8 @@ def _tell(plan: NodePlan, manifest: Manifest | None) -> None:
 
 def describe(manifest: Manifest) -> str:
     """One line on what a node did."""
-    parts = [f"{manifest.status} in {manifest.seconds:.1f} s"]
+    made_here = f"{manifest.status} in {manifest.seconds:.1f} s"
+    parts = [f"reused from {manifest.reused_from.removeprefix('runs/')}" if manifest.reused_from else made_here]
     if manifest.reason:
         parts.append(manifest.reason)
     if manifest.rows_in or manifest.rows_out:
