@@ -65,10 +65,10 @@ def test_failures_of_one_problem_are_asked_with_different_seeds():
     assert all("known to be: 42" in attempt.messages[-1].content for attempt, _ in planned)
 
 
-def settled(response, **fields):
+def settled(response, revision="c", **fields):
     made = trace("a", 0, None, response, **fields)
-    verdict = by_competition(Attempt("42", response, made.error))
-    return settle(made, Failure(problem("a"), "42", trace("a", 3)), verdict, "")
+    verdict = by_competition(Attempt("42", response, made.error), revision)
+    return settle(made, Failure(problem("a"), "42", trace("a", 3)), verdict, "", revision)
 
 
 def test_what_verifies_is_kept_under_the_ordinary_prompt():
@@ -76,6 +76,11 @@ def test_what_verifies_is_kept_under_the_ordinary_prompt():
     assert kept.messages == ask("What is 6 * 7?")
     assert kept.meta == {"parent": "a-3", "hint": True}
     assert (kept.answer, kept.verdict.verdict) == ("42", "right")
+
+
+def test_whether_there_is_a_box_is_the_revisions_to_say():
+    response = "<think>\n6 * 7 = 42\n</think>\n\\boxed{} 42}"
+    assert (settled(response, "b"), settled(response, "c")) == ("no-box", "wrong")
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,12 @@ def describe_run(store: Store, run: str) -> list[dict[str, Any]]:
     for node in _nodes(store, run):
         manifest = read_manifest(store, run, node)
         failures = _failures(store, run, node)
-        if manifest is not None and not any(failure.started > manifest.started for failure in failures):
+        failure = max(failures, key=lambda failure: failure.started, default=None)
+        if manifest is not None and (failure is None or failure.started <= manifest.started):
             done.append(manifest)
-        elif failures:
-            first = failures[0]
-            broken.append({"node": node, "status": "failed", "reason": first.error, "exit_code": first.exit_code, "seconds": first.seconds})
+        elif failure is not None:
+            entry = {"node": node, "status": "failed", "reason": failure.error}
+            broken.append({**entry, "exit_code": failure.exit_code, "seconds": failure.seconds})
         else:
             broken.append({"node": node, "status": "unfinished", "reason": "begun, not finished: it runs, or was killed"})
     ordered = sorted(done, key=lambda manifest: manifest.started)

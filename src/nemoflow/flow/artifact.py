@@ -33,6 +33,11 @@ class StoredInput:
         return self._store.address(self._output.address)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing that another attempt may get; of objects that no node made nobody can say, so they are."""
+        return self._manifest is None or self._manifest.is_complete
+
+    @property
     def manifest(self) -> Mapping[str, Any] | None:
         """Manifest of the node that made it."""
         return None if self._manifest is None else self._manifest.model_dump(mode="json")
@@ -67,6 +72,7 @@ class LocalInput:
     """A file or folder that a URI names on this machine."""
 
     manifest = None
+    is_complete = True
 
     def __init__(self, name: str, kind: Kind, fingerprint: str, path: Path) -> None:
         self.name, self.kind, self.fingerprint = name, kind, fingerprint

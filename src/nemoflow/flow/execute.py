@@ -51,10 +51,10 @@ def execute(
     prints = fingerprints(pipeline, place.digest_uri)
     transient = is_transient(pipeline, node) or node is pipeline.cleanup
     with claim(place.store, f"{node_key(place.run, name)}/claim{shard_suffix(shard)}.json"):
-        # Looked up under the claim: who held it a moment ago may have finished the work.
         if transient:
             _forget(place, node)  # an attempt begins by removing the outputs that the manifest of the last one lists
             return _attempt(node, prints, place, shard)
+        # Looked up under the claim: who held it a moment ago may have finished the work.
         if (done := _done(node, prints, place, shard, force=force)) is not None:
             return done
         if not fresh and not node.step.effect and (found := place.indexed(node.step.name, prints[name])) is not None:
@@ -164,7 +164,7 @@ def _run_step(
             dropped=dict(outcome.dropped),
             status=outcome.status,
             reason=outcome.reason,
-            is_complete=outcome.is_complete and all((opened.manifest or {}).get("is_complete", True) for opened in inputs.values()),
+            is_complete=outcome.is_complete and all(opened.is_complete for opened in inputs.values()),
             shard=(shard.index, shard.count),
             started=started,
             seconds=round(time.monotonic() - begun, 3),

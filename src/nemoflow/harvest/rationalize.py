@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nemoflow.answers.boxed import Revision
 from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError
 from nemoflow.harvest.traces import Asking, Attempt, attempt
@@ -80,13 +81,13 @@ def plan(failures: Sequence[Failure], attempts: int, asking: Asking, seed: int, 
     return planned
 
 
-def settle(trace: Trace, failure: Failure, verdict: Verdict, system: str) -> Trace | str:
+def settle(trace: Trace, failure: Failure, verdict: Verdict, system: str, revision: Revision) -> Trace | str:
     """The trace under the ordinary prompt with its verdict, or the reason why it is dropped."""
     if trace.error is not None:
         return "endpoint-error"
     if trace.finish == "length":
         return "truncated"
-    if boxed_answer(trace.response) is None:
+    if boxed_answer(trace.response, revision) is None:
         return "no-box"
     if verdict.verdict != "right":
         return verdict.verdict

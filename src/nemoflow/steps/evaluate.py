@@ -43,10 +43,11 @@ def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Conte
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
     adapter = inputs.get("adapter")
-    if adapter:
-        need_adapter(adapter.folder(), adapter.address)
+    weights = adapter.folder() if adapter else None
+    if adapter and weights:
+        need_adapter(weights, adapter.address)
     name = f"base@{inputs['model'].fingerprint[:12]}" + (f"+adapter@{adapter.fingerprint[:12]}" if adapter else "")
-    student = load_student(name, base, adapter.folder() if adapter else None, config.dtype, config.threads)
+    student = load_student(name, base, weights, config.dtype, config.threads)
     context.progress.start("rollouts", len(problems))
 
     def show(batch: list[Trace]) -> None:

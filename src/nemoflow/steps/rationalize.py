@@ -53,7 +53,7 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
     pairs = [(trace, failure) for trace, (_, failure) in zip(result.traces, planned, strict=True)]
     answers = [Attempt(failure.gold, trace.response, trace.error, trace.finish == "length") for trace, failure in pairs]
     with open_verifier(config.metric, config.revision) as verdicts:
-        settled = [settle(*pair, verdict, config.system) for pair, verdict in zip(pairs, verdicts(answers), strict=True)]
+        settled = [settle(*pair, verdict, config.system, config.revision) for pair, verdict in zip(pairs, verdicts(answers), strict=True)]
     kept = outputs["traces"].write(trace for trace in settled if isinstance(trace, Trace))
     dropped = Counter(choice.dropped) + Counter(reason for reason in settled if isinstance(reason, str))
     return Outcome(
