@@ -16,6 +16,7 @@ from nemoflow.cli.main import nemoflow
 from nemoflow.errors import ConfigError
 from nemoflow.flow.toml import to_toml
 from nemoflow.flow.workflow import build_pipeline, load_workflow, make_workflow
+from nemoflow.inference import sleeping
 from nemoflow.pipelines import PIPELINES
 
 yaml = pytest.importorskip("yaml", reason="THE LOWERING IS NOT TESTED: the extra [argo] is not installed")
@@ -88,6 +89,7 @@ def test_the_same_pipeline_gives_the_same_text_and_every_parameter_in_it_is_one_
     assert text == to_yaml(lower(pipeline, cluster(), "mine", FILE, "one"), "here")
     assert yaml.safe_load(text) == lowered(pipeline)
     known = {f"workflow.parameters.{name}" for name in ("run", "root", "set", "workflow")}
+    known |= {"workflow.namespace", "workflow.name", "workflow.uid"}
     assert set(re.findall(r"\{\{([^=].*?)\}\}", text)) <= known | {"inputs.parameters.shard", "item"}
 
 
@@ -111,7 +113,7 @@ def test_every_container_is_one_that_restricted_admits(pipeline):
 
 @slowly
 @given(pipelines())
-def test_only_steps_that_act_on_the_cluster_see_a_token_and_no_template_holds_a_key(pipeline):
+def test_only_steps_that_act_on_the_cluster_see_a_token_and_know_for_which_workflow_and_no_template_holds_a_key(pipeline):
     made = lowered(pipeline)
     for node in pipeline.by_name.values():
         template = templates(made)[node.name]
@@ -119,7 +121,10 @@ def test_only_steps_that_act_on_the_cluster_see_a_token_and_no_template_holds_a_
         acts = node.step.name == "waking"
         assert hidden is not acts
         assert template["serviceAccountName"] == ("nemoflow-teacher" if acts else "nemoflow-step")
-        assert {variable["name"] for variable in template["container"]["env"]} == {"HOME", "TMPDIR", "NEMOFLOW_IMAGE"}
+        environment = {variable["name"]: variable["value"] for variable in template["container"]["env"]}
+        assert set(environment) - {sleeping.HOLDER} == {"HOME", "TMPDIR", "NEMOFLOW_IMAGE"}
+        holder = "{{workflow.namespace}}/{{workflow.name}}/{{workflow.uid}}/" + node.name
+        assert environment.get(sleeping.HOLDER) == (holder if acts else None)
         assert template["container"]["envFrom"][1] == {"secretRef": {"name": "nemoflow-s3"}}
 
 

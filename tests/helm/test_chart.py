@@ -15,6 +15,7 @@ from tests.helm.restricted import looseness, violations
 import nemoflow
 from nemoflow.cli.main import COMMANDS
 from nemoflow.cli.puzzles import serve
+from nemoflow.cli.teacher import settle
 
 profiles = pytest.mark.parametrize("values", PROFILES, ids=[path.name.removesuffix("-values.yaml") for path in PROFILES])
 
@@ -58,14 +59,19 @@ RULES = {
     "nemoflow-step": [(["argoproj.io"], ["workflowtaskresults"], None, ["create", "patch"])],
     "nemoflow-teacher": [
         (["apps"], ["deployments"], ["nemoflow-teacher"], ["get"]),
-        (["apps"], ["deployments/scale"], ["nemoflow-teacher"], ["get", "patch"]),
-        ([""], ["pods", "events"], None, ["get", "list"]),
+        (["apps"], ["deployments/scale"], ["nemoflow-teacher"], ["get", "update"]),
+        (["coordination.k8s.io"], ["leases"], None, ["list", "create", "patch", "delete"]),
+        (["argoproj.io"], ["workflows"], None, ["get"]),
+        ([""], ["pods"], None, ["list"]),
+        (["kueue.x-k8s.io"], ["workloads"], None, ["list"]),
     ],
     "nemoflow-submit": [
         (["argoproj.io"], ["workflowtemplates"], None, ["get", "list", "create", "patch"]),
         (["argoproj.io"], ["workflows"], None, ["get", "list", "watch", "create", "patch", "delete"]),
         ([""], ["pods", "events"], None, ["get", "list", "watch"]),
         ([""], ["pods/log"], None, ["get"]),
+        (["apps"], ["deployments", "deployments/scale"], ["nemoflow-teacher"], ["get"]),
+        (["coordination.k8s.io"], ["leases"], None, ["list"]),
         ([""], ["serviceaccounts"], ["nemoflow-step", "nemoflow-teacher"], ["get"]),
         ([""], ["configmaps"], ["nemoflow-s3"], ["get"]),
     ],
@@ -140,6 +146,37 @@ def test_a_teacher_that_need_not_download_has_no_way_out() -> None:
 def test_steps_may_go_to_the_port_of_the_store(endpoint: str, port: int) -> None:
     rules = of_kind(render({"s3": {"endpoint": endpoint}}), "NetworkPolicy")["nemoflow-store"]["spec"]["egress"]
     assert rules[1] == {"ports": [{"port": port, "protocol": "TCP"}]}
+
+
+@profiles
+def test_the_janitors_pod_is_admitted_by_restricted_and_only_the_teachers_account_is_its(values: Path) -> None:
+    janitor = of_kind(render(values), "CronWorkflow")["nemoflow-teacher-janitor"]["spec"]
+    spec = janitor["workflowSpec"]
+    argo = json.loads(spec["podSpecPatch"])
+    (template,) = spec["templates"]
+    container = {**template["container"], "name": "main"}
+    pod = {**spec, "containers": [container, *argo["containers"]], "initContainers": argo["initContainers"]}
+    assert [*violations(pod)] == []
+    assert [*looseness({**pod, "containers": [container]})] == ["a token"]
+    locked = {each["name"]: each["securityContext"] for each in (*argo["containers"], *argo["initContainers"])}
+    assert locked == dict.fromkeys(("init", "wait"), container["securityContext"])
+    assert (spec["serviceAccountName"], janitor["concurrencyPolicy"]) == ("nemoflow-teacher", "Forbid")
+    words = [*container["command"][1:], *container["args"]]
+    assert container["command"] == ["nemoflow"]
+    assert settle.make_context("settle", words[2:]).params["deployment"] == "nemoflow-teacher"
+    assert words[:2] == ["teacher", "settle"]
+
+
+def test_the_janitor_asks_the_api_server_and_nobody_else() -> None:
+    labels = of_kind(render(), "CronWorkflow")["nemoflow-teacher-janitor"]["spec"]["workflowSpec"]["podMetadata"]["labels"]
+    policies = of_kind(render(CHART / "ci" / "full-values.yaml"), "NetworkPolicy").values()
+    rules = [rule for found in policies if selects(found["spec"]["podSelector"], labels) for rule in found["spec"].get("egress", [])]
+    assert [rule["to"] for rule in rules] == [[{"ipBlock": {"cidr": "10.2.0.1/32"}}]]
+
+
+def test_without_a_teacher_or_where_it_is_switched_off_there_is_no_janitor() -> None:
+    for values in ({"teacher": {"enabled": False}}, {"teacher": {"janitor": {"enabled": False}}}):
+        assert of_kind(render(values), "CronWorkflow") == {}
 
 
 def test_a_network_without_policies_is_possible() -> None:

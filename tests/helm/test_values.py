@@ -102,6 +102,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("workflows.pools", {"train": {"tolerations": [{"operator": "exists"}]}}, "/workflows/pools/train/tolerations/0/operator"),
     ("workflows.podLabels", ["a"], "/workflows/podLabels"),
     ("workflows.podAnnotations", {"a": True}, "/workflows/podAnnotations/a"),
+    ("teacher.janitor.schedule", "every minute", "/teacher/janitor/schedule"),
+    ("teacher.janitor.enabled", "yes", "/teacher/janitor/enabled"),
     ("teacher.enabled", 1, "/teacher/enabled"),
     ("teacher.kind", "url", "/teacher/kind"),
     ("teacher.port", 0, "/teacher/port"),

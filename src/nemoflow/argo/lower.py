@@ -15,6 +15,8 @@ from nemoflow.argo.pod import (
     BACKOFF,
     CA_FOLDER,
     CLAIM_WAIT_S,
+    HOLDER,
+    HOLDER_ENV,
     LOCKED,
     POD,
     RETRY_IF,
@@ -123,6 +125,8 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
     pool = cluster.pools[pool_name]
     program, *args = command(node, name)
     environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "NEMOFLOW_IMAGE": cluster.image(node)}  # noqa: S108
+    if cluster.sees_token(node):
+        environment[HOLDER_ENV] = f"{HOLDER}/{node.name}"
     shard = [Parameter(name="shard")] if node.shards > 1 else []
     return Container(
         name=node.name,

@@ -15,6 +15,10 @@ CA_FOLDER = "/etc/nemoflow-ca"
 CLAIM_WAIT_S = 120
 """A pod that was lost leaves a claim that lives 90 s; its successor waits for it instead of spending an attempt."""
 
+HOLDER_ENV = "NEMOFLOW_HOLDER"
+HOLDER = "{{workflow.namespace}}/{{workflow.name}}/{{workflow.uid}}"
+"""What steps that act on the cluster, such as waking a teacher, do it for: it may be undone when this Workflow is gone."""
+
 LOCKED: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
