@@ -128,6 +128,17 @@ def test_only_model_and_revision_are_the_identity():
     assert identity(one) == identity(two) == {"model": "m", "revision": "r"}
 
 
+ASLEEP = {"model": "m", "kind": "deployment", "deployment": "teacher", "url": "http://h"}
+
+
+def test_the_number_of_replicas_is_given_or_follows_from_what_is_to_be_asked():
+    assert build(WakeTeacherConfig, {**ASLEEP, "replicas": 3}, "wake").teacher.replicas == 3
+    asked = {"requests": 40_000, "tokens_per_request": 3000, "tokens_per_s": 2500}
+    for finish_s, most, replicas in ((14_400, 8, 4), (3600, 8, 8), (3600, 20, 14)):
+        values = {**ASLEEP, **asked, "replicas": "auto", "finish_s": finish_s, "max_replicas": most}
+        assert build(WakeTeacherConfig, values, "wake").teacher.replicas == replicas
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -139,6 +150,13 @@ def test_only_model_and_revision_are_the_identity():
         ({"model": "m", "kind": "url"}, "takes url"),
         ({"model": "m", "kind": "url", "url": "http://h", "command": ["x"]}, "and no command"),
         ({"model": "m", "kind": "deploy"}, r"wake\.kind: .*'deploy'"),
+        (
+            {"model": "m", "kind": "url", "url": "http://h", "replicas": "auto", "requests": 9, "tokens_per_s": 9},
+            'is for kind "deployment"',
+        ),
+        ({**ASLEEP, "replicas": "auto", "requests": 9}, "takes requests and tokens_per_s, both above 0"),
+        ({**ASLEEP, "replicas": 0}, r"wake\.replicas.*greater than or equal to 1, got 0"),
+        ({**ASLEEP, "replicas": "all"}, r"wake\.replicas.*'auto', got 'all'"),
         ({"model": "m", "kind": "url", "url": "http://h", "deadline_s": 0}, r"wake\.deadline_s: .*got 0"),
     ],
 )

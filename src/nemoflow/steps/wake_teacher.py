@@ -1,12 +1,13 @@
 """The step `wake-teacher`: makes a teacher ready and says where it answers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nemoflow.artifacts import Endpoint
 from nemoflow.config import Config, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.inference.sizing import Demand, Sizing, size
 from nemoflow.inference.teachers import PORT, Teacher, release, wake
 
 
@@ -27,8 +28,18 @@ class WakeTeacherConfig(Config):
     """For `deployment`: its name."""
     namespace: str = tuning("")
     """For `deployment`: where it is; empty is the pod's own namespace, or the kubeconfig's."""
-    replicas: int = tuning(1, ge=1, le=1000)
-    """For `deployment`: how many to wake."""
+    replicas: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = tuning(1)
+    """For `deployment`: how many to wake. `auto`: as many as answer `requests` within `finish_s`, but no more than `max_replicas`."""
+    max_replicas: int = tuning(8, ge=1, le=1000)
+    """For `auto`: at most so many. Those beyond the team's quota wait while the others work."""
+    requests: int = tuning(0, ge=0)
+    """For `auto`: how many requests are to be made, such as problems times `harvest.samples`."""
+    tokens_per_request: float = tuning(3000.0, gt=0)
+    """For `auto`: generated tokens of a mean answer."""
+    tokens_per_s: float = tuning(0.0, ge=0)
+    """For `auto`: tokens a second of one replica, all its requests together, as an earlier harvest's manifest shows."""
+    finish_s: float = tuning(14400.0, gt=0)
+    """For `auto`: seconds within which all answers should be there, loading not counted."""
     deadline_s: float = tuning(600.0, gt=0)
     """Seconds within which the model must be listed."""
     lifetime_s: float = tuning(43200.0, gt=0)
@@ -46,20 +57,50 @@ class WakeTeacherConfig(Config):
             raise ValueError('kind "deployment" takes deployment, the name of one; the other kinds do not')
         if self.kind == "process" and (self.url or not any(PORT in word for word in self.command[1:])):
             raise ValueError('kind "process" takes command with an argument that holds {port}, and no url')
+        if self.replicas == "auto" and not (self.kind == "deployment" and self.requests and self.tokens_per_s):
+            raise ValueError('replicas "auto" is for kind "deployment" and takes requests and tokens_per_s, both above 0')
         return self
+
+    @property
+    def sizing(self) -> Sizing | None:
+        """What `auto` comes to; None where the number is given."""
+        if self.replicas != "auto":
+            return None
+        return size(Demand(self.requests, self.tokens_per_request, self.tokens_per_s, self.finish_s), self.max_replicas)
+
+    @property
+    def teacher(self) -> Teacher:
+        """The teacher that is wanted."""
+        return Teacher(
+            kind=self.kind,
+            model=self.model,
+            revision=self.revision,
+            url=self.url,
+            command=self.command,
+            deployment=self.deployment,
+            namespace=self.namespace,
+            replicas=self.sizing.replicas if self.sizing else int(self.replicas),
+            api_key_env=self.api_key_env,
+            deadline_s=self.deadline_s,
+            lifetime_s=self.lifetime_s,
+        )
 
 
 def run(config: WakeTeacherConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Wake it, and end it again where its address cannot be written down."""
     context.progress.start(f"waking {config.model}")
-    woken = wake(Teacher(**config.model_dump()), context.scratch.path(), context.holder_pid, context.progress.note, context.stopping)
+    if config.sizing:
+        context.progress.note(str(config.sizing))
+    woken = wake(config.teacher, context.scratch.path(), context.holder_pid, context.progress.note, context.stopping)
     try:
         context.scratch.save()
         outputs["endpoint"].write_json("endpoint.json", woken.endpoint.model_dump())
     except BaseException:
         release(woken.endpoint)
         raise
-    return Outcome(metrics={"ready_s": round(woken.seconds, 3), "adopted": int(woken.adopted)})
+    metrics = {"ready_s": round(woken.seconds, 3), "adopted": int(woken.adopted)}
+    sleeping = woken.endpoint.deployment
+    return Outcome(metrics={**metrics, "replicas": sleeping.replicas} if sleeping else metrics)
 
 
 WAKE_TEACHER = Step(
