@@ -13,10 +13,10 @@ from tests.inference.lease_server import CORE, LEASES, WORKFLOWS, serving_leases
 from tests.inference.stub_teacher import listing, serving
 
 from nemoflow.errors import ConfigError, ProviderError, ProviderRefused, Stopped
-from nemoflow.inference.deployment import connect
+from nemoflow.inference.deployment import SleepingDeployment, connect
 from nemoflow.inference.leases import look_at, settle, tidy
 from nemoflow.inference.sleeping import HOLDER, LEASE_S, give_back, workflow_here
-from nemoflow.inference.teachers import Teacher, could_wake, read_endpoint, release, wake
+from nemoflow.inference.teachers import Teacher, await_return, could_wake, read_endpoint, release, wake
 
 pytest.importorskip("kubernetes", reason="SLEEPING TEACHERS ARE NOT TESTED: the extra [argo] is not installed")
 
@@ -252,6 +252,16 @@ def test_a_lease_that_cannot_be_given_back_is_told_beside_the_first_error(tmp_pa
             woken(teacher(url, model="another"), tmp_path)
         assert "could not be given back" in caught.value.__notes__[0]
         assert "the janitor does" in caught.value.__notes__[0]
+
+
+def test_a_teacher_on_a_cluster_that_died_is_waited_for_before_it_is_asked_and_no_other_kind_is(tmp_path):
+    with serving((503, b""), listing("stub")) as (url, seen):
+        endpoint = read_endpoint({"url": f"{url}/v1", "model": "stub"}, "here")
+        await_return(endpoint, 5, print, lambda: False)
+        assert seen == []
+        asleep = endpoint.model_copy(update={"deployment": SleepingDeployment(name="teacher", namespace="team")})
+        await_return(asleep, 5, print, lambda: False)
+        assert len(seen) == 2
 
 
 def test_what_this_process_may_not_do_is_told_in_the_servers_words(tmp_path, monkeypatch, in_workflow):

@@ -31,6 +31,8 @@ class AskConfig(Config):
     """Mean wait before the first further attempt; it doubles with each."""
     max_wait_s: float = tuning(60.0, ge=0)
     """Longest wait between attempts, also where the server asks for more."""
+    return_s: float = tuning(3600.0, gt=0)
+    """Seconds that a teacher on a cluster gets to answer (again) before the first request, such as after its pod died."""
     commit_rows: int = tuning(64, ge=1)
     """Finished traces that are made safe together."""
     commit_s: float = tuning(30.0, gt=0)

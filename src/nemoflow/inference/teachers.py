@@ -23,7 +23,19 @@ from nemoflow.inference.process import PORT, Charge, GuardedProcess, Process, ch
 from nemoflow.inference.readiness import base_url, look, read_key, wait_until_ready
 from nemoflow.records import Record
 
-__all__ = ["PORT", "Endpoint", "GuardedProcess", "Process", "Teacher", "Woken", "could_wake", "read_endpoint", "release", "wake"]
+__all__ = [
+    "PORT",
+    "Endpoint",
+    "GuardedProcess",
+    "Process",
+    "Teacher",
+    "Woken",
+    "await_return",
+    "could_wake",
+    "read_endpoint",
+    "release",
+    "wake",
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,15 @@ def _wait(
     explain: Callable[[], str] = lambda: "",
 ) -> float:
     return wait_until_ready(url, teacher.model, teacher.api_key_env, teacher.deadline_s, note, still, stopping, explain)
+
+
+def await_return(endpoint: Endpoint, deadline_s: float, note: Callable[[str], None], stopping: Callable[[], bool]) -> None:
+    """Before asking: a Deployment starts a pod that died anew, and its model may take minutes to load; other kinds do not come back.
+
+    Raises ProviderError where it does not answer in time, Stopped when asked to stop, and what `readiness.look` raises.
+    """
+    if endpoint.deployment is not None:
+        wait_until_ready(endpoint.url, endpoint.model, endpoint.api_key_env, deadline_s, note, lambda: None, stopping)
 
 
 def release(endpoint: Endpoint) -> bool:

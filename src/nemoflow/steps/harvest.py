@@ -31,9 +31,10 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
     """Plan, ask, write."""
     from nemoflow.harvest.traces import Asking, Health, harvest, plan, select
     from nemoflow.inference.ledger import Ledger, group_name
-    from nemoflow.inference.teachers import read_endpoint
+    from nemoflow.inference.teachers import await_return, read_endpoint
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
+    await_return(endpoint, config.return_s, context.progress.note, context.stopping)
     asking = Asking(endpoint, config.sampling(), config.patience())
     chosen = select(filled(inputs["problems"]), config.categories)
     problems = [problem for problem in chosen if context.shard.holds(problem.id)]

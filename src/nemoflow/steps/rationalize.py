@@ -37,9 +37,10 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
     from nemoflow.harvest.rationalize import choose, plan, settle
     from nemoflow.harvest.traces import Asking, Health, harvest
     from nemoflow.inference.ledger import Ledger, group_name
-    from nemoflow.inference.teachers import read_endpoint
+    from nemoflow.inference.teachers import await_return, read_endpoint
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
+    await_return(endpoint, config.return_s, context.progress.note, context.stopping)
     asking = Asking(endpoint, config.sampling(), config.patience(), source="rationalized")
     problems = [problem for problem in filled(inputs["problems"]) if context.shard.holds(problem.id)]
     choice = choose(problems, (trace for trace in filled(inputs["traces"]) if context.shard.holds(trace.problem_id)), config.per)
