@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -27,7 +29,7 @@ from nemoflow.store.s3_server import Server
 if TYPE_CHECKING:
     from tests.cluster.conftest import Cluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("teacher")]  # they share one release
 
 HERE = Path(__file__).parent
 GIVEN_BACK_S = 120
@@ -88,7 +90,7 @@ class Desk:
 
     @property
     def replicas(self) -> int:
-        return int(self.release.get("deployments")[0]["spec"]["replicas"])
+        return int(self.release.get("deployments", "-l", "app.kubernetes.io/component=teacher")[0]["spec"]["replicas"])
 
     def pods(self) -> set[str]:
         """Uids of the teacher's pods that are not on their way out."""
@@ -254,3 +256,44 @@ def test_wakes_releases_and_janitors_at_the_same_moment_leave_it_up_for_live_run
     assert [lease.name for lease in as_teacher.leases()[0]] == [leases[2].name]
     release.kubectl("delete", "workflows", *(each.name for each in workflows))
     assert tidy(as_teacher).replicas == 0
+
+
+@pytest.fixture
+def full_queue(release: Release) -> Iterator[str]:
+    """A queue of Kueue that has nothing to give."""
+    name = f"full-{secrets.token_hex(3)}"
+    api = {"apiVersion": "kueue.x-k8s.io/v1beta2"}
+    nothing = [{"name": resource, "nominalQuota": 0} for resource in ("cpu", "memory")]
+    groups = [{"coveredResources": ["cpu", "memory"], "flavors": [{"name": name, "resources": nothing}]}]
+    release.apply({**api, "kind": "ResourceFlavor", "metadata": {"name": name}, "spec": {}})
+    release.apply({**api, "kind": "ClusterQueue", "metadata": {"name": name}, "spec": {"namespaceSelector": {}, "resourceGroups": groups}})
+    release.apply({**api, "kind": "LocalQueue", "metadata": {"name": name}, "spec": {"clusterQueue": name}})
+    yield name
+    release.kubectl("delete", f"localqueues.kueue.x-k8s.io/{name}", f"clusterqueues.kueue.x-k8s.io/{name}", "--wait=false")
+    release.kubectl("delete", f"resourceflavors.kueue.x-k8s.io/{name}", "--wait=false")
+
+
+def test_a_teacher_that_waits_for_quota_says_so_in_the_words_of_the_queue(
+    release: Release, full_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = json.loads(release.kubectl("get", "deployment", "nemoflow-teacher", "-o", "json").stdout)
+    metadata = {"name": "queued", "labels": {"kueue.x-k8s.io/queue-name": full_queue}}
+    own = {"app": "queued"}
+    spec = {**made["spec"], "replicas": 0, "selector": {"matchLabels": own}}
+    spec["template"] = {"metadata": {"labels": own}, "spec": made["spec"]["template"]["spec"]}
+    release.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
+    monkeypatch.setenv("KUBECONFIG", release.environment["KUBECONFIG"])
+    queued = connect("queued", release.namespace)
+    workflow = waiting_workflow(release, "waiting-for-quota")
+    queued.hold(Lease("queued-lease", workflow.name, 2, workflow))
+    assert settle(queued).replicas == 2
+    wanted = r"0 of 2 ready; 2 pending for quota: .*insufficient quota for (cpu|memory)"
+    said = [""]
+    deadline = time.monotonic() + 60
+    while not re.search(wanted, said[-1]) and time.monotonic() < deadline:
+        said.append(queued.why_not_ready())
+        time.sleep(0.5)
+    assert re.search(wanted, said[-1]), said
+    release.kubectl("delete", "workflow", workflow.name)
+    assert tidy(queued).replicas == 0
+    release.kubectl("delete", "deployment", "queued")

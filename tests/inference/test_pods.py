@@ -41,12 +41,13 @@ def test_a_pod_says_what_it_waits_for(value, said):
 
 
 def test_of_several_replicas_it_is_counted_what_each_waits_for():
-    pods = [pod(READY), pod(container()), pod(container()), pod(conditions=[GATED], uid="held")]
+    pods = [pod(READY), pod(container()), pod(container()), pod(conditions=[GATED], uid="held"), pod(conditions=[GATED], uid="too")]
     message = "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor large, 1 more needed"
     quota = {"type": "QuotaReserved", "status": "False", "message": message}
     workload = {"metadata": {"ownerReferences": [{"uid": "held"}]}, "status": {"conditions": [quota]}}
-    said = why_none_ready({"spec": {"replicas": 5}}, pods, lambda: [workload])
-    assert said == f"1 of 5 ready; 2 loading; 1 pending for quota: {message}; 1 waiting for its pod to be made"
+    elses = {"metadata": {"ownerReferences": [{"uid": "else"}]}, "status": {"conditions": [{**quota, "message": "no"}]}}
+    said = why_none_ready({"spec": {"replicas": 6}}, pods, lambda: [elses, workload])
+    assert said == f"1 of 6 ready; 2 loading; 2 pending for quota: {message}; 1 waiting for its pod to be made"
 
 
 def test_pods_that_are_held_back_by_nobody_who_says_why_wait_for_quota():

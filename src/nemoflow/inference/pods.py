@@ -1,7 +1,7 @@
 """Why a Deployment's pods do not answer yet, in words: quota, nodes, images, loading, crashing."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from nemoflow.inference.api_server import Object, one_line
 
@@ -17,8 +17,9 @@ def why_none_ready(deployment: Object, pods: Sequence[Object], workloads: Callab
     missing = wanted - len(alive)
     if not waiting and missing <= 0:
         return ""
-    quota = _quota(workloads()) if any(why == GATED for _, why in waiting) else {}
-    reasons = Counter(quota.get(pod["metadata"]["uid"], "pending for quota") if why == GATED else why for pod, why in waiting)
+    held = {pod["metadata"]["uid"] for pod, why in waiting if why == GATED}
+    quota = _quota(held, workloads()) if held else ""
+    reasons = Counter(quota if why == GATED else why for _, why in waiting)
     if missing > 0:
         reasons[_why_no_pod(deployment)] += missing
     told = [f"{count} {why}" if wanted > 1 else why for why, count in sorted(reasons.items())]
@@ -59,13 +60,11 @@ def _why_no_pod(deployment: Object) -> str:
     return "waiting for its pod to be made"
 
 
-def _quota(workloads: Sequence[Object]) -> dict[str, str]:
-    """What Kueue says of the pods that it holds back, by their uid."""
-    found = {}
+def _quota(held: Set[str], workloads: Sequence[Object]) -> str:
+    """What Kueue says of pods that it holds back. They are all alike, so it says it of the first one only."""
     for workload in workloads:
-        conditions = (workload.get("status") or {}).get("conditions") or ()
-        refused = (each for each in conditions if each["type"] == "QuotaReserved" and each["status"] == "False")
-        said = one_line(next((each.get("message") or "" for each in refused), ""))
-        for owner in workload["metadata"].get("ownerReferences") or ():
-            found[owner["uid"]] = f"pending for quota: {said}" if said else "pending for quota"
-    return found
+        if held & {owner["uid"] for owner in workload["metadata"].get("ownerReferences") or ()}:
+            for condition in (workload.get("status") or {}).get("conditions") or ():
+                if condition["type"] == "QuotaReserved" and condition["status"] == "False" and condition.get("message"):
+                    return f"pending for quota: {one_line(condition['message'])}"
+    return "pending for quota"
