@@ -29,6 +29,8 @@ NODE_NAME = "workflows.argoproj.io/node-name"
 EXIT = ".onExit"
 """In the name of an exit handler's node."""
 STARTING = ("PodInitializing", "ContainerCreating")
+FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
+"""The kubelet's words for a pod that wrote more than its disk may hold."""
 UNSEEN_TEMPLATE = re.compile(r"^workflowtemplates\.argoproj\.io .* not found$")
 """Argo's controller has not heard yet of a template that was applied a moment ago."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
@@ -98,6 +100,8 @@ def exit_code(workflow: Object) -> int:
     if status.get("phase") == "Succeeded":
         return EXIT_OK
     failed = sorted(broken_pods(workflow), key=lambda node: node.get("finishedAt") or "")
+    if any(FULL_DISK.search(str(node.get("message") or "")) for node in failed):
+        return EXIT_BAD_INPUT
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:
         return codes[0]
