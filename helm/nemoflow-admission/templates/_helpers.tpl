@@ -28,5 +28,5 @@ spec:
   matchResources:
     namespaceSelector:
       matchLabels:
-        {{- toYaml .root.Values.namespaceLabels | nindent 8 }}
+        {{ .root.Values.namespaceLabel.key }}: {{ .root.Values.namespaceLabel.value | quote }}
 {{- end }}

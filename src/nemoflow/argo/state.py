@@ -31,6 +31,8 @@ EXIT = ".onExit"
 STARTING = ("PodInitializing", "ContainerCreating")
 FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
 """The kubelet's words for a pod that wrote more than its disk may hold."""
+NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
+"""The API server's, for a pod that it does not take."""
 UNSEEN_TEMPLATE = re.compile(r"^workflowtemplates\.argoproj\.io .* not found$")
 """Argo's controller has not heard yet of a template that was applied a moment ago."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
@@ -100,7 +102,7 @@ def exit_code(workflow: Object) -> int:
     if status.get("phase") == "Succeeded":
         return EXIT_OK
     failed = sorted(broken_pods(workflow), key=lambda node: node.get("finishedAt") or "")
-    if any(FULL_DISK.search(str(node.get("message") or "")) for node in failed):
+    if any(FULL_DISK.search(why) or NOT_ADMITTED.search(why) for node in failed if (why := str(node.get("message") or ""))):
         return EXIT_BAD_INPUT
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:

@@ -70,11 +70,16 @@ def _is_well(part: str) -> bool:
         return False
 
 
+def _is_here(pod: kube.Json) -> bool:
+    """Not on its way out, and not what an eviction left."""
+    return not pod["metadata"].get("deletionTimestamp") and pod["status"]["phase"] not in ("Succeeded", "Failed")
+
+
 def _pod(part: str) -> kube.Json:
-    """The pod of a part's Deployment that is not on its way out."""
+    """The pod of a part's Deployment."""
     _, namespace, deployment = life.PARTS[part]
     found = json.loads(kube.kubectl("-n", namespace, "get", "pods", "-o", "json", "--request-timeout=5s"))["items"]
-    mine = [pod for pod in found if pod["metadata"]["name"].startswith(f"{deployment}-") and not pod["metadata"].get("deletionTimestamp")]
+    mine = [pod for pod in found if pod["metadata"]["name"].startswith(f"{deployment}-") and _is_here(pod)]
     if not mine:
         raise Failure(f"no pod of {namespace}/{deployment}")
     pod: kube.Json = mine[0]
