@@ -58,7 +58,8 @@ images: setup $(filter .uv/bin/uv,$(UV))  ## Build the container images and push
 	.venv/bin/python images/build $(IMAGES_TO) $(ARGS)
 
 test-cluster: setup  ## The tests that need a cluster: that of KUBECONFIG, else the one of `make cluster`
-	.venv/bin/python -m pytest -m cluster -n 4 --dist loadgroup -rP $(ARGS)
+	.venv/bin/python -m pytest -m "cluster and not disruptive" -n 4 --dist loadgroup -rP $(ARGS)
+	.venv/bin/python -m pytest -m "cluster and disruptive" -rP $(subst .xml,-disruptive.xml,$(ARGS))
 
 coverage: setup  ## The quick tests, with the lines that none of them reaches
 	.venv/bin/python -m pytest -q -n auto -m "not gpu and not cluster and not slow" --cov=nemoflow --cov-report=term-missing:skip-covered $(ARGS)

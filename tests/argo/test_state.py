@@ -45,7 +45,28 @@ def test_lost_pods_stops_and_deadlines_are_worth_another_try_and_a_template_that
     assert read_state(workflow("Failed", shutdown="Stop")).exit_code == 75
     assert read_state(workflow("Failed", message="Max duration limit exceeded: deadline")).exit_code == 75
     assert read_state(workflow("Failed", message="invalid spec: templates.count")).exit_code == 2
+    assert read_state(workflow("Error", message='workflowtemplates.argoproj.io "nemoflow-demo" not found')).exit_code == 75
     assert read_state(workflow("Error", message="?")).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Usage of EmptyDir volume "tmp" exceeds the limit "8Gi". ',
+        "Pod ephemeral local storage usage exceeds the total limit of containers 8Gi.",
+        "pods \"one-count-1\" is forbidden: ValidatingAdmissionPolicy 'x' denied request: image y: does not come from an allowed registry",
+    ],
+)
+@pytest.mark.parametrize("code", ["", "137", "75"])
+def test_a_pod_that_its_own_settings_end_is_bad_input_whatever_its_exit_code(said, code):
+    assert read_state(workflow("Failed", attempts("count", ("Failed", code, said)))).exit_code == 2
+
+
+def test_nothing_is_at_work_any_more_in_a_run_that_was_stopped():
+    made = workflow("Failed", attempts("count", ("Failed", "75", "was stopped")), shutdown="Stop")
+    made["status"]["nodes"]["count"]["phase"] = "Running"
+    assert phases(read_state(made))["count"] == "failed"
+    assert read_state(made).rows[0].why == "was stopped"
 
 
 def test_the_nodes_of_a_large_workflow_are_read_from_their_compressed_form():

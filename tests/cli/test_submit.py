@@ -103,10 +103,19 @@ def test_a_run_is_shown_from_the_bucket_and_the_cluster_together(there, capsys, 
     server.put("workflows", "one-abcde", **workflow("Running", attempts("count", DONE), attempts("copy", ("Running", "", ""), shard="-0")))
     code, out, _ = says(capsys, "show", "one", "--cluster", folder / "cluster.toml")
     assert code == 0
-    lines = {line.split()[0]: line.split()[1] for line in out.splitlines()[2:]}
+    table, _, happened = out.partition("\n\n")
+    lines = {line.split()[0]: line.split()[1] for line in table.splitlines()[2:]}
     assert lines == {"count": "done", "copy": "running", "page": "waiting", "close": "waiting"}
+    assert "attempts 2, done 1" in happened
+    assert [line.split()[1:] for line in happened.splitlines()[2:]] == [
+        ["workflow", "one-abcde", "was", "sent"],
+        ["count", "begins"],
+        ["copy", "begins"],
+        ["count", "done", "after", "10", "s"],
+    ]
     code, out, _ = says(capsys, "show", "one", "--cluster", folder / "cluster.toml", "--json")
     assert json.loads(out)["workflow"] == {"name": "one-abcde", "uid": "uid-one", "phase": "Running", "exit_code": None}
+    assert [entry["kind"] for entry in json.loads(out)["history"]] == ["run", "begin", "begin", "done"]
     code, out, _ = says(capsys, "runs", "--cluster", folder / "cluster.toml")
     assert "1 nodes done; workflow one-abcde running" in out
     assert says(capsys, "lineage", "one/count", "--cluster", folder / "cluster.toml")[1].startswith("one/count  count v1")

@@ -28,6 +28,7 @@ root = "s3://{bucket}/results"
 cpu = "50m"
 memory = "{memory}"
 memory_after_oom = "512Mi"
+disk = "{disk}"
 grace_s = 20
 deadline_s = {deadline_s}
 retries = {retries}
@@ -62,11 +63,11 @@ class Team:
     def api(self) -> Api:
         return connect(self.namespace, self.kubectl.kubeconfig)
 
-    def cluster_file(self, memory: str = "256Mi", retries: int = 3, tag: str = "", deadline_s: int = 600) -> Path:
+    def cluster_file(self, memory: str = "256Mi", retries: int = 3, tag: str = "", deadline_s: int = 600, disk: str = "8Gi") -> Path:
         path = self.folder / "cluster.toml"
         registry, _, made = self.image.rpartition("/nemoflow/data:")
         values = {"registry": registry, "tag": tag or made, "namespace": self.namespace, "bucket": self.bucket}
-        path.write_text(CLUSTER.format(**values, memory=memory, retries=retries, deadline_s=deadline_s))
+        path.write_text(CLUSTER.format(**values, memory=memory, retries=retries, deadline_s=deadline_s, disk=disk))
         return path
 
     def nemoflow(self, *args: object, timeout: float = 300, **variables: str) -> Done:

@@ -3,7 +3,10 @@
 `open` and `close` stand for a teacher: `close` says in its log what it closed.
 """
 
+import random
+import tempfile
 import time
+from pathlib import Path
 
 from nemoflow.artifacts import Endpoint, Problems, Report
 from nemoflow.config import Config, tuning
@@ -23,10 +26,16 @@ class ToyConfig(Config):
     """How to end: bad input, bug, busy, busy once, memory, wait."""
     memory_mib: int = tuning(0)
     """Memory to take."""
+    disk_mib: int = tuning(0)
+    """What to write into the pod's own disk before the end."""
+    blob_mib: int = tuning(0)
+    """Size of a file to publish."""
 
 
 def _end(config: ToyConfig, context: Context) -> None:
     taken = b"x" * (config.memory_mib * 2**20)
+    if config.disk_mib:
+        (Path(tempfile.gettempdir()) / "filler").write_bytes(b"x" * (config.disk_mib * 2**20))
     if config.end == "bad input":
         raise InputError("row 3: bad")
     if config.end == "bug":
@@ -72,6 +81,11 @@ def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
     """Count the rows, and end as told."""
     _end(config, context)
     rows = sum(1 for _ in inputs["problems"].rows()) if "problems" in inputs else 0
+    if config.blob_mib:
+        with (outputs["page"].folder() / "blob").open("wb") as file:
+            for _ in range(config.blob_mib):
+                file.write(random.Random(config.salt).randbytes(2**20))
+        return Outcome(rows_in=rows)
     outputs["page"].write_json("page.json", {"rows": rows})
     return Outcome(rows_in=rows)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
 
 from nemoflow.argo.api import Api, Object
-from nemoflow.argo.state import STEP_LABEL, Row, RunState, broken_pods, hopeless, read_state
+from nemoflow.argo.state import FULL_DISK, STEP_LABEL, Row, RunState, broken_pods, hopeless, read_state
 from nemoflow.argo.submit import stop
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_TRY_AGAIN, ClusterError, ClusterRefused, InputError, RunFailed
 
@@ -153,6 +153,9 @@ def ended(api: Api, state: RunState) -> None:
         error.add_note(
             f"it ran out of memory, with more as well: raise memory and memory_after_oom of {', '.join(sorted(pools))} in the cluster file"
         )
+    if FULL_DISK.search(str(error)):
+        pools = {row.pool for row in state.rows if row.phase == "failed"}
+        error.add_note(f"its pod was full: raise disk of {', '.join(sorted(pools))} in the cluster file")
     for node in broken[:1]:
         for line in _end_of_log(api, workflow, node):
             error.add_note(f"{node['templateName']} | {line}")

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,12 @@ NODE_NAME = "workflows.argoproj.io/node-name"
 EXIT = ".onExit"
 """In the name of an exit handler's node."""
 STARTING = ("PodInitializing", "ContainerCreating")
+FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
+"""The kubelet's words for a pod that wrote more than its disk may hold."""
+NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
+"""The API server's, for a pod that it does not take."""
+UNSEEN_TEMPLATE = re.compile(r"^workflowtemplates\.argoproj\.io .* not found$")
+"""Argo's controller has not heard yet of a template that was applied a moment ago."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
 """Reasons for which a container waits until somebody changes something."""
 
@@ -75,8 +82,8 @@ def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None 
     status = workflow.get("status") or {}
     labels = workflow["metadata"].get("labels") or {}
     phase = status.get("phase") or ""
-    nodes = list(_nodes(status).values())
-    rows = tuple(_row(part, now) for part in _parts(workflow, nodes, pods))
+    nodes = list(nodes_of(status).values())
+    rows = tuple(_row(part, now, is_over=phase in OVER) for part in _parts(workflow, nodes, pods))
     return RunState(
         name=workflow["metadata"]["name"],
         uid=workflow["metadata"]["uid"],
@@ -95,17 +102,20 @@ def exit_code(workflow: Object) -> int:
     if status.get("phase") == "Succeeded":
         return EXIT_OK
     failed = sorted(broken_pods(workflow), key=lambda node: node.get("finishedAt") or "")
+    if any(FULL_DISK.search(why) or NOT_ADMITTED.search(why) for node in failed if (why := str(node.get("message") or ""))):
+        return EXIT_BAD_INPUT
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:
         return codes[0]
-    if workflow["spec"].get("shutdown") or failed or "deadline" in (status.get("message") or ""):
+    message = status.get("message") or ""
+    if workflow["spec"].get("shutdown") or failed or "deadline" in message or UNSEEN_TEMPLATE.search(message):
         return EXIT_TRY_AGAIN  # stopped, lost, or out of time: nothing says that it would fail again
     return EXIT_BAD_INPUT if (status.get("message") or "").startswith("invalid spec") else EXIT_BUG
 
 
 def broken_pods(workflow: Object) -> list[Object]:
     """The last attempt of everything that failed for good."""
-    nodes = _nodes(workflow.get("status") or {})
+    nodes = nodes_of(workflow.get("status") or {})
     last = [
         _attempts(node, nodes)[-1]
         for node in nodes.values()
@@ -127,7 +137,8 @@ def hopeless(pods: Iterable[Object]) -> list[str]:
     return sorted(found)
 
 
-def _nodes(status: Object) -> dict[str, Object]:
+def nodes_of(status: Object) -> dict[str, Object]:
+    """A Workflow's nodes by id, unpacked where Argo compressed them."""
     if status.get("compressedNodes"):
         found: dict[str, Object] = json.loads(gzip.decompress(base64.b64decode(status["compressedNodes"])))
         return found
@@ -193,9 +204,11 @@ def _parts(workflow: Object, nodes: Sequence[Object], pods: Sequence[Object]) ->
     return [*found, exit_handler] if exit_handler.nodes else found
 
 
-def _row(part: _Part, now: float | None) -> Row:
+def _row(part: _Part, now: float | None, *, is_over: bool) -> Row:
     phases = [PHASES[node.get("phase") or ""] for node in part.heads]
     phase = _phase(phases, part.shards, part.attempts)
+    if is_over and phase in ("pending", "running"):
+        phase = "failed"  # Argo leaves the node above the attempts of a Workflow that was stopped as it was
     starts = [_seconds(node["startedAt"]) for node in part.attempts if node.get("startedAt")]
     ends = [_seconds(node["finishedAt"]) for node in part.attempts if node.get("finishedAt")]
     until = max(ends, default=0.0) if phase in ("done", "failed", "skipped") else (now or datetime.now().timestamp())

@@ -1,5 +1,6 @@
 """`nemoflow runs` and `nemoflow show`: what is there, and what happened, in the bucket and, with --cluster, on the cluster."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,11 @@ from nemoflow.flow.place import list_runs, read_manifest
 from nemoflow.store import Store, open_store
 
 if TYPE_CHECKING:
+    from nemoflow.argo.history import Happening
     from nemoflow.argo.state import RunState
+
+SHOWN_HAPPENINGS = 60
+"""With more, what is usual (an attempt begins, is done) is left out of the text."""
 
 
 def _nodes(store: Store, run: str) -> list[str]:
@@ -94,16 +99,17 @@ def _workflow(state: "RunState") -> str:
     return f"workflow {state.name} {state.phase.lower() or 'new'}" + (f": {state.message}" if state.message else "")
 
 
-def _state(run: str, cluster_file: Path) -> "RunState | None":
-    """A run's newest Workflow; None where it is cleared away, or was never on the cluster."""
+def _on_cluster(run: str, cluster_file: Path) -> "tuple[RunState | None, tuple[Happening, ...]]":
+    """A run's newest Workflow and what happened; None and nothing where it is cleared away, or was never on the cluster."""
     from nemoflow.argo.follow import look
+    from nemoflow.argo.history import read_history
     from nemoflow.argo.submit import find_run
 
     api = open_api(cluster_file, None)
     try:
-        return look(api, find_run(api, run)["metadata"]["name"])[0]
+        return look(api, find_run(api, run)["metadata"]["name"])[0], read_history(api, run)
     except InputError:
-        return None
+        return None, ()
 
 
 def _join(entries: list[dict[str, Any]], state: "RunState") -> list[dict[str, Any]]:
@@ -124,16 +130,19 @@ def _join(entries: list[dict[str, Any]], state: "RunState") -> list[dict[str, An
 @CLUSTER
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -> None:
-    """Show RUN: step, status, seconds, rows in and out, what was dropped and why, what was reused; with --cluster, what is at work."""
+    """Show RUN: step, status, seconds, rows in and out, what was dropped and why, what was reused.
+
+    With --cluster also what is at work, and what happened when: attempts, lost and preempted pods, waits.
+    """
     store = open_store(root_of(root, cluster_file))
-    state = _state(run, cluster_file) if cluster_file else None
+    state, happenings = _on_cluster(run, cluster_file) if cluster_file else (None, ())
     entries = describe_run(store, run)
     entries = _join(entries, state) if state else entries
     if not entries:
         raise InputError(f"run {run!r}: nothing under {store.root}; runs there: {', '.join(list_runs(store)) or 'none'}")
     if as_json:
-        workflow = {"workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code}} if state else {}
-        click.echo(orjson.dumps({"run": run, "root": store.root, **workflow, "nodes": entries}, option=orjson.OPT_INDENT_2))
+        seen = _as_json(state, happenings) if state else {}
+        click.echo(orjson.dumps({"run": run, "root": store.root, **seen, "nodes": entries}, option=orjson.OPT_INDENT_2))
         return
     if state:
         click.echo(_workflow(state))
@@ -144,6 +153,46 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
+    for line in _told(happenings):
+        click.echo(line)
+
+
+def _as_json(state: "RunState", happenings: "tuple[Happening, ...]") -> dict[str, Any]:
+    from nemoflow.argo.history import summary
+
+    return {
+        "workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code},
+        "summary": summary(happenings),
+        "history": [happening.to_json() for happening in happenings],
+    }
+
+
+def _told(happenings: "tuple[Happening, ...]") -> Iterator[str]:
+    """What happened, as lines: a sum, then one thing a line."""
+    from nemoflow.argo.history import summary
+
+    if not happenings:
+        return
+    counts = [f"{str(name).replace('_', ' ')} {count}" for name, count in summary(happenings).items() if count]
+    yield f"\nwhat happened (UTC): {', '.join(counts) or 'nothing yet'}"
+    shown = happenings if len(happenings) <= SHOWN_HAPPENINGS else [each for each in happenings if each.kind not in ("begin", "done")]
+    width = max((len(each.where) for each in shown), default=0)
+    day = ""
+    for each in shown:
+        date, clock = each.at[:10], each.at[11:19]
+        if date != day:
+            yield date
+            day = date
+        took = f" after {each.seconds:g} s" if each.seconds and each.kind != "wait" else ""
+        yield f"  {clock}  {each.where:<{width}}  {each.what if not took else _after(each.what, took)}"
+    if len(shown) < len(happenings):
+        yield f"  {len(happenings) - len(shown)} ordinary beginnings and ends are left out; --json has them"
+
+
+def _after(what: str, took: str) -> str:
+    """The time that something took, behind its first words: `done after 3 s`, `lost after 5 s: pod deleted`."""
+    head, colon, rest = what.partition(":")
+    return f"{head}{took}{colon}{rest}"
 
 
 def _remarks(entry: dict[str, Any]) -> str:

@@ -13,12 +13,17 @@ KUBE = BIN / "kube"
 def start_control_plane() -> None:
     """Start it and wait for the API server."""
     _etcd()
-    _api_server()
     start_forward(API_PORT, INSIDE.removeprefix("https://"))
-    ready = lambda: kube.answers("get", "--raw", "/readyz")  # noqa: E731
-    wait_for("API server", ready, daemons.log_of("apiserver"), lambda: daemons.is_alive("apiserver"))
+    start_api_server()
     _controllers()
     _scheduler()
+
+
+def start_api_server() -> None:
+    """Start it and wait for its answer."""
+    _api_server()
+    ready = lambda: kube.answers("get", "--raw", "/readyz")  # noqa: E731
+    wait_for("API server", ready, daemons.log_of("apiserver"), lambda: daemons.is_alive("apiserver"))
 
 
 def _etcd() -> None:

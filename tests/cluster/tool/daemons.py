@@ -34,11 +34,16 @@ def log_of(name: str) -> Path:
 def is_alive(name: str) -> bool:
     """Whether it still runs; a zombie of ours does not."""
     try:
-        pid = int((PIDS / name).read_text())
+        pid = pid_of(name)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, ValueError):
         return False
     return state != "Z"
+
+
+def pid_of(name: str) -> int:
+    """Of its first process and its group."""
+    return int((PIDS / name).read_text())
 
 
 def names() -> list[str]:
@@ -50,7 +55,7 @@ def stop(name: str) -> None:
     """Ask its group to end, for two seconds, then insist."""
     if not (PIDS / name).exists():
         return
-    pid = int((PIDS / name).read_text())
+    pid = pid_of(name)
     for number in (signal.SIGTERM, signal.SIGKILL):
         for _ in range(20):
             try:

@@ -112,7 +112,8 @@ def _kubelet() -> kube.Json:
         "tlsCertFile": str(PKI / "kubelet-serving.crt"),
         "tlsPrivateKeyFile": str(PKI / "kubelet-serving.key"),
         "imageGCHighThresholdPercent": 100,  # an image that was imported, and is in no registry, could not be pulled again
-        "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
+        "evictionHard": {"memory.available": "200Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
+        "evictionPressureTransitionPeriod": "10s",
         "registryPullQPS": 0,
         "eventRecordQPS": 0,
         "serializeImagePulls": False,
