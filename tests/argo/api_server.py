@@ -85,8 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         self.server.seen.append((self.command, parts.path, parse_qs(parts.query), body))
         if self.command == "POST":
+            name = body["metadata"].get("name") or f"{body['metadata']['generateName']}abcde"
+            if f"{parts.path}/{name}" in self.server.objects and "name" in body["metadata"]:
+                self._answer(409, {"kind": "Status", "message": f"{name!r} already exists", "code": 409})
+                return
             body["metadata"] |= {
-                "name": f"{body['metadata']['generateName']}abcde",
+                "name": name,
                 "uid": "uid-new",
                 "creationTimestamp": "2026-01-01T00:00:00Z",
             }
