@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from nemoflow.argo.api import ARGO
+from nemoflow.argo.api import ARGO, CORE, GROUPS
 
 SERVED = {"resources": [{"name": "workflows"}, {"name": "workflowtemplates"}]}
 
@@ -27,8 +27,7 @@ class ApiServer(ThreadingHTTPServer):
     def put(self, kind: str, name: str, namespace: str = "nemoflow", **fields: Any) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
         metadata |= fields.pop("metadata", {})
-        group = ARGO if kind.startswith("workflow") else "/apis/apps/v1" if kind == "deployments" else "/api/v1"
-        self.objects[f"{group}/namespaces/{namespace}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
+        self.objects[f"{GROUPS.get(kind, CORE)}/namespaces/{namespace}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
         return made
 
     def sent(self, kind: str) -> list[dict[str, Any]]:

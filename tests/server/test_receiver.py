@@ -42,6 +42,9 @@ class Hooks:
         self.keys, self.server, self.lines = folder / "keys", server, list[str]()
         self.rate = Rate(3)
         self.api = connect("nemoflow", str(kubeconfig))
+        parameters = [{"name": "run", "value": "demo"}, {"name": "root", "value": "s3://b/r"}, {"name": "set", "value": "{}"}]
+        spec = {"entrypoint": "dag", "arguments": {"parameters": parameters}}
+        server.put("workflowtemplates", "nemoflow-demo", metadata={"labels": {"nemoflow/team": "vision"}}, spec=spec)
 
     def app(self) -> web.Application:
         return create_app(Receiver(build(Triggers, RULES, "rules"), Keys(self.keys), self.api, self.lines.append, self.rate))
@@ -92,9 +95,16 @@ def test_a_push_starts_one_run_however_often_it_is_told(hooks: Hooks) -> None:
     assert answers[0][1]["started"] == answers[1][1]["known"] == ["demo-0123456789ab"]
     made = hooks.server.objects["/apis/argoproj.io/v1alpha1/namespaces/nemoflow/workflows/demo-0123456789ab"]
     assert made["spec"] == {
-        "workflowTemplateRef": {"name": "nemoflow-demo"},
-        "arguments": {"parameters": [{"name": "set", "value": '{"mix.seed":1}'}, {"name": "run", "value": "demo-0123456789ab"}]},
+        "entrypoint": "dag",
+        "arguments": {
+            "parameters": [
+                {"name": "run", "value": "demo-0123456789ab"},
+                {"name": "root", "value": "s3://b/r"},
+                {"name": "set", "value": '{"mix.seed":1}'},
+            ]
+        },
     }
+    assert made["metadata"]["labels"]["nemoflow/team"] == "vision"
     assert made["metadata"]["annotations"]["nemoflow/commit"] == COMMIT
 
 
@@ -201,6 +211,12 @@ def test_a_cluster_that_is_away_is_told_and_the_delivery_can_be_sent_again(hooks
     assert hooks.ask(signed(push()))[0][0] == 503
     hooks.server.refused.clear()
     assert hooks.ask(signed(push()))[0][0] == 201
+
+
+def test_a_template_that_is_not_there_is_told_to_the_log(hooks: Hooks) -> None:
+    del hooks.server.objects["/apis/argoproj.io/v1alpha1/namespaces/nemoflow/workflowtemplates/nemoflow-demo"]
+    assert hooks.ask(signed(push()))[0][0] == 500
+    assert "nemoflow-demo" in hooks.lines[0]
 
 
 def test_a_cluster_that_refuses_says_why_in_the_log_alone(hooks: Hooks) -> None:

@@ -9,6 +9,7 @@ from nemoflow.argo.state import RUN_LABEL
 from nemoflow.errors import ClusterError
 
 TRIGGER_LABEL = "nemoflow/trigger"
+KEPT_LABELS = ("nemoflow/pipeline", "nemoflow/team")
 THERE_ALREADY = 409
 
 
@@ -27,29 +28,33 @@ class Start:
     causes: Mapping[str, str] = field(default_factory=dict)
     """What caused it, for people: annotations `nemoflow/KEY`."""
 
-    def workflow(self, namespace: str) -> dict[str, Any]:
-        """The Workflow that starts it."""
-        given = {**self.parameters, "run": self.run}
+    def workflow(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """The Workflow that starts it, with the template's spec in it: by reference the controller would take what it last heard of it."""
+        metadata, spec = template["metadata"], template["spec"]
+        given = {entry["name"]: entry.get("value", "") for entry in spec["arguments"]["parameters"]}
+        given |= {**self.parameters, "run": self.run}
+        own = {RUN_LABEL: self.run, TRIGGER_LABEL: self.trigger, "app.kubernetes.io/part-of": "nemoflow"}
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Workflow",
             "metadata": {
                 "name": self.run,
-                "namespace": namespace,
-                "labels": {RUN_LABEL: self.run, TRIGGER_LABEL: self.trigger, "app.kubernetes.io/part-of": "nemoflow"},
+                "namespace": metadata["namespace"],
+                "labels": {**{key: value for key, value in (metadata.get("labels") or {}).items() if key in KEPT_LABELS}, **own},
                 "annotations": {f"nemoflow/{key}": value for key, value in self.causes.items()},
             },
             "spec": {
-                "workflowTemplateRef": {"name": self.template},
+                **spec,
                 "arguments": {"parameters": [{"name": name, "value": value} for name, value in given.items()]},
             },
         }
 
 
 def start(api: Api, wanted: Start) -> bool:
-    """Start a run; False where its cause started it before. Nothing but the right to create Workflows is needed."""
+    """Start a run; False where its cause started it before. The rights to read templates and to create Workflows are enough."""
+    template = api.get("workflowtemplates", wanted.template)
     try:
-        api.create("workflows", wanted.workflow(api.namespace))
+        api.create("workflows", wanted.workflow(template))
     except ClusterError as error:
         if error.status == THERE_ALREADY:
             return False

@@ -127,6 +127,11 @@ def hopeless(pods: Iterable[Object]) -> list[str]:
     return sorted(found)
 
 
+def attempts_of(workflow: Object) -> list[Object]:
+    """Argo's nodes of a Workflow that stand for pods."""
+    return [node for node in _nodes(workflow.get("status") or {}).values() if node["type"] == "Pod"]
+
+
 def _nodes(status: Object) -> dict[str, Object]:
     if status.get("compressedNodes"):
         found: dict[str, Object] = json.loads(gzip.decompress(base64.b64decode(status["compressedNodes"])))

@@ -11,14 +11,11 @@ from nemoflow.cli.options import ROOT
 from nemoflow.errors import InputError
 from nemoflow.flow.manifest import FailureRecord, Manifest
 from nemoflow.flow.place import list_runs, read_manifest
+from nemoflow.flow.summary import nodes_of, summarize
 from nemoflow.store import Store, open_store
 
 if TYPE_CHECKING:
     from nemoflow.argo.state import RunState
-
-
-def _nodes(store: Store, run: str) -> list[str]:
-    return sorted({entry.key.split("/")[2] for entry in store.list(f"runs/{run}") if entry.key.count("/") >= 3})
 
 
 def _failures(store: Store, run: str, node: str) -> list[FailureRecord]:
@@ -31,7 +28,7 @@ def describe_run(store: Store, run: str) -> list[dict[str, Any]]:
     """One entry a node, in the order in which they were done; failures last."""
     done: list[Manifest] = []
     broken: list[dict[str, Any]] = []
-    for node in _nodes(store, run):
+    for node in nodes_of(store, run):
         manifest = read_manifest(store, run, node)
         failures = _failures(store, run, node)
         failure = max(failures, key=lambda failure: failure.started, default=None)
@@ -133,7 +130,11 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
         raise InputError(f"run {run!r}: nothing under {store.root}; runs there: {', '.join(list_runs(store)) or 'none'}")
     if as_json:
         workflow = {"workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code}} if state else {}
-        click.echo(orjson.dumps({"run": run, "root": store.root, **workflow, "nodes": entries}, option=orjson.OPT_INDENT_2))
+        click.echo(
+            orjson.dumps(
+                {"run": run, "root": store.root, **workflow, "summary": summarize(store, run), "nodes": entries}, option=orjson.OPT_INDENT_2
+            )
+        )
         return
     if state:
         click.echo(_workflow(state))
@@ -144,6 +145,8 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
+    if summary := summarize(store, run):
+        click.echo(summary)
 
 
 def _remarks(entry: dict[str, Any]) -> str:
