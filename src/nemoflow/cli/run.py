@@ -60,7 +60,7 @@ def _summary(place: Place, result: RunResult, seconds: float) -> None:
     click.echo(f"{len(result.executed)} steps ran, {len(result.plan.nodes) - len(result.executed)} did not have to; {seconds:.1f} s")
     manifests = [place.manifest(plan.node.name) for plan in result.plan.nodes]
     if not result.executed:
-        click.echo(in_words([manifest for manifest in manifests if manifest]))
+        click.echo(in_words([manifest.reused_from is not None for manifest in manifests if manifest]))
     pipeline = result.plan.pipeline
     for plan in result.plan.nodes:
         manifest = place.manifest(plan.node.name)

@@ -11,7 +11,7 @@ from nemoflow.cli.options import ROOT
 from nemoflow.errors import InputError
 from nemoflow.flow.manifest import FailureRecord, Manifest
 from nemoflow.flow.place import list_runs, read_manifest
-from nemoflow.flow.summary import nodes_of, summarize
+from nemoflow.flow.summary import in_words, nodes_of
 from nemoflow.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
         workflow = {"workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code}} if state else {}
         click.echo(
             orjson.dumps(
-                {"run": run, "root": store.root, **workflow, "summary": summarize(store, run), "nodes": entries}, option=orjson.OPT_INDENT_2
+                {"run": run, "root": store.root, **workflow, "summary": _summary(entries), "nodes": entries}, option=orjson.OPT_INDENT_2
             )
         )
         return
@@ -145,8 +145,14 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
-    if summary := summarize(store, run):
+    if summary := _summary(entries):
         click.echo(summary)
+
+
+def _summary(entries: list[dict[str, Any]]) -> str:
+    """One sentence on a run of which every step is done; empty for others."""
+    statuses = [entry["status"] for entry in entries if not entry["node"].endswith("(exit)")]
+    return in_words([status == "reused" for status in statuses]) if {*statuses} <= {"done", "reused", "skipped"} else ""
 
 
 def _remarks(entry: dict[str, Any]) -> str:

@@ -1,8 +1,7 @@
 """A run in one sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from nemoflow.flow.manifest import Manifest
 from nemoflow.flow.place import read_manifest
 from nemoflow.store import Store
 
@@ -13,18 +12,13 @@ def nodes_of(store: Store, run: str) -> list[str]:
 
 
 def summarize(store: Store, run: str) -> str:
-    """What a run's steps came to; empty where none is done, or some are not."""
+    """What a run's steps came to; empty where one is not done."""
     manifests = [read_manifest(store, run, node) for node in nodes_of(store, run)]
-    return "" if None in manifests else in_words([manifest for manifest in manifests if manifest])
+    return "" if None in manifests else in_words([manifest.reused_from is not None for manifest in manifests if manifest])
 
 
-def in_words(manifests: Iterable[Manifest]) -> str:
-    """How much of finished work was new."""
-    reused = [manifest.reused_from is not None for manifest in manifests]
-    if not reused:
-        return ""
-    if all(reused):
+def in_words(reused: Sequence[bool]) -> str:
+    """How much of finished work was new; a flag a step."""
+    if reused and all(reused):
         return f"nothing changed: all {len(reused)} steps reused"
-    return (
-        f"{len(reused) - sum(reused)} steps ran, {sum(reused)} were reused" if any(reused) else f"{len(reused)} steps ran, none was reused"
-    )
+    return f"{reused.count(False)} of {len(reused)} steps ran, {reused.count(True)} reused" if reused else ""

@@ -13,11 +13,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from nemoflow.server.held import StepReading
-from nemoflow.server.readings import Attempt, PodReading, RunReading, TeacherReading
+from nemoflow.server.readings import OUTCOMES, Attempt, PodReading, RunReading, TeacherReading
 
 WAITS_S = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
-PHASES = ("waiting", "running", "done", "failed", "stopped")
+OVER_PHASES = ("done", "failed", "stopped")
+PHASES = ("waiting", "running", *OVER_PHASES)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Metrics:
 
     def take(self, look: Look) -> None:
         """Count what happened since the last look, and show this one."""
+        self._begin(look)
         if self._last is not None:
             self._count(self._last.now, look)
         self._counted = _present(look)
@@ -76,6 +78,19 @@ class Metrics:
     def failed(self, kind: str) -> None:
         """A look that came to nothing."""
         self._errors.labels(kind).inc()
+
+    def _begin(self, look: Look) -> None:
+        """Counters of all that may happen, at 0: what first appears as 1 is no increase to Prometheus."""
+        for run in look.runs:
+            for phase in OVER_PHASES:
+                self._ended.labels(run.team, run.pipeline, phase)
+            for row in run.rows:
+                for outcome in (*OUTCOMES.values(), "lost"):
+                    self._attempts.labels(run.team, row.step.removesuffix(" (exit)"), outcome)
+        for pod in look.pods:
+            self._waits.labels(pod.team, pod.pool)
+            if pod.gpus:
+                self._gpu_seconds.labels(pod.team, pod.component)
 
     def _count(self, since: float, look: Look) -> None:
         for pod in look.pods:
