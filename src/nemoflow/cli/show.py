@@ -8,7 +8,7 @@ import orjson
 
 from nemoflow.cli.cluster import CLUSTER, open_api, root_of
 from nemoflow.cli.options import ROOT
-from nemoflow.errors import InputError
+from nemoflow.errors import EXIT_OK, InputError
 from nemoflow.flow.manifest import FailureRecord, Manifest
 from nemoflow.flow.place import list_runs, read_manifest
 from nemoflow.flow.summary import in_words, nodes_of
@@ -124,15 +124,15 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
     """Show RUN: step, status, seconds, rows in and out, what was dropped and why, what was reused; with --cluster, what is at work."""
     store = open_store(root_of(root, cluster_file))
     state = _state(run, cluster_file) if cluster_file else None
-    entries = describe_run(store, run)
-    entries = _join(entries, state) if state else entries
+    held = describe_run(store, run)
+    entries = _join(held, state) if state else held
     if not entries:
         raise InputError(f"run {run!r}: nothing under {store.root}; runs there: {', '.join(list_runs(store)) or 'none'}")
     if as_json:
         workflow = {"workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code}} if state else {}
         click.echo(
             orjson.dumps(
-                {"run": run, "root": store.root, **workflow, "summary": _summary(entries), "nodes": entries}, option=orjson.OPT_INDENT_2
+                {"run": run, "root": store.root, **workflow, "summary": _summary(held, state), "nodes": entries}, option=orjson.OPT_INDENT_2
             )
         )
         return
@@ -145,14 +145,15 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
-    if summary := _summary(entries):
+    if summary := _summary(held, state):
         click.echo(summary)
 
 
-def _summary(entries: list[dict[str, Any]]) -> str:
-    """One sentence on a run of which every step is done; empty for others."""
-    statuses = [entry["status"] for entry in entries if not entry["node"].endswith("(exit)")]
-    return in_words([status == "reused" for status in statuses]) if {*statuses} <= {"done", "reused", "skipped"} else ""
+def _summary(held: list[dict[str, Any]], state: "RunState | None") -> str:
+    """One sentence on a run of which every step is done; empty for others. A step that had nothing to do does not count."""
+    statuses = [entry["status"] for entry in held]
+    is_done = {*statuses} <= {"done", "reused", "skipped"} and (state is None or state.exit_code == EXIT_OK)
+    return in_words([status == "reused" for status in statuses]) if is_done else ""
 
 
 def _remarks(entry: dict[str, Any]) -> str:
