@@ -83,6 +83,7 @@ benchmarks: setup $(filter .uv/bin/uv,$(UV))  ## Every claim of docs/benchmarks.
 
 render: setup  ## Write workflows/*.toml as WorkflowTemplates of Argo, also into the chart
 	.venv/bin/nemoflow render $(WORKFLOWS)
+	helm/dashboard
 	@if [ -d helm/nemoflow ]; then mkdir -p helm/nemoflow/files/workflows && cp $(WORKFLOWS:.toml=.yaml) helm/nemoflow/files/workflows/; fi
 
 submit-workflow: setup  ## Run a workflow on the cluster of KUBECONFIG and follow it: WORKFLOW=workflows/demo.toml, ARGS="--run mine"

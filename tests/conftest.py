@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,8 +43,10 @@ def free_port() -> int:
 class MinioServer:
     """A server with a folder, a port and keys of its own; after `stop`, `start` goes on with the same data and address."""
 
-    def __init__(self, program: str, folder: Path, certificates: Path | None = None, domain: str = "") -> None:
-        self.program, self.folder, self.port = program, folder, free_port()
+    def __init__(
+        self, program: str, folder: Path, certificates: Path | None = None, domain: str = "", more: Mapping[str, str] | None = None
+    ) -> None:
+        self.program, self.folder, self.port, self.more = program, folder, free_port(), more or {}
         self.certificates, self.domain = certificates, domain
         self.user, self.password = f"user-{secrets.token_hex(4)}", secrets.token_hex(16)
         self.process: subprocess.Popen[bytes] | None = None
@@ -73,7 +75,7 @@ class MinioServer:
         command = [self.program, "server", str(self.folder / "data"), "--address", f"127.0.0.1:{self.port}", "--quiet"]
         command += ["--certs-dir", str(self.certificates)] if self.certificates else []
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**settings, **keys})
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**settings, **keys, **self.more})
         deadline = time.monotonic() + READY_S
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:

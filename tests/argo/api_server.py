@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from nemoflow.argo.api import ARGO
+from nemoflow.argo.api import ARGO, CORE, GROUPS
 
 SERVED = {"resources": [{"name": "workflows"}, {"name": "workflowtemplates"}]}
 
@@ -27,8 +27,7 @@ class ApiServer(ThreadingHTTPServer):
     def put(self, kind: str, name: str, namespace: str = "nemoflow", **fields: Any) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
         metadata |= fields.pop("metadata", {})
-        group = ARGO if kind.startswith("workflow") else "/apis/apps/v1" if kind == "deployments" else "/api/v1"
-        self.objects[f"{group}/namespaces/{namespace}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
+        self.objects[f"{GROUPS.get(kind, CORE)}/namespaces/{namespace}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
         return made
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
@@ -85,8 +84,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         self.server.seen.append((self.command, parts.path, parse_qs(parts.query), body))
         if self.command == "POST":
+            name = body["metadata"].get("name") or f"{body['metadata']['generateName']}abcde"
+            if f"{parts.path}/{name}" in self.server.objects and "name" in body["metadata"]:
+                self._answer(409, {"kind": "Status", "message": f"{name!r} already exists", "code": 409})
+                return
             body["metadata"] |= {
-                "name": f"{body['metadata']['generateName']}abcde",
+                "name": name,
                 "uid": "uid-new",
                 "creationTimestamp": "2026-01-01T00:00:00Z",
             }

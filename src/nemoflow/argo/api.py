@@ -17,6 +17,13 @@ CONNECT_S, READ_S = 2.0, 8.0
 MANAGER = "nemoflow"
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ARGO = "/apis/argoproj.io/v1alpha1"
+CORE = "/api/v1"
+GROUPS = {
+    **dict.fromkeys(("workflows", "workflowtemplates", "cronworkflows"), ARGO),
+    "deployments": "/apis/apps/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+}
+"""Where kinds are that are not in the core."""
 SHOWN_CHARS = 400
 EXECUTORS = re.compile(r"^time=\S+ level=\w+ .*\bargo=true\b|^Error: exit status \d+$")
 
@@ -82,8 +89,7 @@ class Api:
                 yield rest.decode("utf-8", "replace")
 
     def _path(self, kind: str, name: str = "") -> str:
-        group = ARGO if kind.startswith(("workflow", "cronworkflow")) else "/apis/apps/v1" if kind == "deployments" else "/api/v1"
-        return f"{group}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+        return f"{GROUPS.get(kind, CORE)}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
 
     def _json(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None = None, content: str = "application/json"

@@ -137,6 +137,11 @@ def hopeless(pods: Iterable[Object]) -> list[str]:
     return sorted(found)
 
 
+def attempts_of(workflow: Object) -> list[Object]:
+    """Argo's nodes of a Workflow that stand for pods."""
+    return [node for node in nodes_of(workflow.get("status") or {}).values() if node["type"] == "Pod"]
+
+
 def nodes_of(status: Object) -> dict[str, Object]:
     """A Workflow's nodes by id, unpacked where Argo compressed them."""
     if status.get("compressedNodes"):

@@ -24,6 +24,8 @@ COMMANDS = {
     "teacher": ("nemoflow.cli.teacher:teacher", "Show who holds a sleeping teacher, and put right what nobody does."),
     "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),
+    "receiver": ("nemoflow.cli.receiver:receiver", "Start runs on pushes and on new data."),
+    "metrics": ("nemoflow.cli.metrics:metrics", "Runs, rows, tokens, waits and GPUs as metrics of Prometheus."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
 }

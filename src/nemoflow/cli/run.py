@@ -12,6 +12,7 @@ from nemoflow.flow.local import RunResult, run_local
 from nemoflow.flow.manifest import Manifest
 from nemoflow.flow.place import Place
 from nemoflow.flow.plan import NodePlan
+from nemoflow.flow.summary import in_words
 
 
 @click.command()
@@ -57,6 +58,9 @@ def describe(manifest: Manifest) -> str:
 
 def _summary(place: Place, result: RunResult, seconds: float) -> None:
     click.echo(f"{len(result.executed)} steps ran, {len(result.plan.nodes) - len(result.executed)} did not have to; {seconds:.1f} s")
+    manifests = [place.manifest(plan.node.name) for plan in result.plan.nodes]
+    if not result.executed:
+        click.echo(in_words([manifest.reused_from is not None for manifest in manifests if manifest]))
     pipeline = result.plan.pipeline
     for plan in result.plan.nodes:
         manifest = place.manifest(plan.node.name)

@@ -9,9 +9,10 @@ import orjson
 
 from nemoflow.cli.cluster import CLUSTER, open_api, root_of
 from nemoflow.cli.options import ROOT
-from nemoflow.errors import InputError
+from nemoflow.errors import EXIT_OK, InputError
 from nemoflow.flow.manifest import FailureRecord, Manifest
 from nemoflow.flow.place import list_runs, read_manifest
+from nemoflow.flow.summary import in_words, nodes_of
 from nemoflow.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 SHOWN_HAPPENINGS = 60
 """With more, what is usual (an attempt begins, is done) is left out of the text."""
-
-
-def _nodes(store: Store, run: str) -> list[str]:
-    return sorted({entry.key.split("/")[2] for entry in store.list(f"runs/{run}") if entry.key.count("/") >= 3})
 
 
 def _failures(store: Store, run: str, node: str) -> list[FailureRecord]:
@@ -36,7 +33,7 @@ def describe_run(store: Store, run: str) -> list[dict[str, Any]]:
     """One entry a node, in the order in which they were done; failures last."""
     done: list[Manifest] = []
     broken: list[dict[str, Any]] = []
-    for node in _nodes(store, run):
+    for node in nodes_of(store, run):
         manifest = read_manifest(store, run, node)
         failures = _failures(store, run, node)
         failure = max(failures, key=lambda failure: failure.started, default=None)
@@ -136,13 +133,14 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
     """
     store = open_store(root_of(root, cluster_file))
     state, happenings = _on_cluster(run, cluster_file) if cluster_file else (None, ())
-    entries = describe_run(store, run)
-    entries = _join(entries, state) if state else entries
+    held = describe_run(store, run)
+    entries = _join(held, state) if state else held
     if not entries:
         raise InputError(f"run {run!r}: nothing under {store.root}; runs there: {', '.join(list_runs(store)) or 'none'}")
     if as_json:
         seen = _as_json(state, happenings) if state else {}
-        click.echo(orjson.dumps({"run": run, "root": store.root, **seen, "nodes": entries}, option=orjson.OPT_INDENT_2))
+        told = {"run": run, "root": store.root, **seen, "summary": _summary(held, state), "nodes": entries}
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         return
     if state:
         click.echo(_workflow(state))
@@ -153,8 +151,17 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
+    if summary := _summary(held, state):
+        click.echo(summary)
     for line in _told(happenings):
         click.echo(line)
+
+
+def _summary(held: list[dict[str, Any]], state: "RunState | None") -> str:
+    """One sentence on a run of which every step is done; empty for others. A step that had nothing to do does not count."""
+    statuses = [entry["status"] for entry in held]
+    is_done = {*statuses} <= {"done", "reused", "skipped"} and (state is None or state.exit_code == EXIT_OK)
+    return in_words([status == "reused" for status in statuses]) if is_done else ""
 
 
 def _as_json(state: "RunState", happenings: "tuple[Happening, ...]") -> dict[str, Any]:
@@ -162,7 +169,7 @@ def _as_json(state: "RunState", happenings: "tuple[Happening, ...]") -> dict[str
 
     return {
         "workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code},
-        "summary": summary(happenings),
+        "counts": summary(happenings),
         "history": [happening.to_json() for happening in happenings],
     }
 

@@ -12,7 +12,9 @@ from nemoflow.errors import ConfigError
 from nemoflow.flow.build import code_version
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.plan import make_plan
+from nemoflow.flow.summary import summarize
 from nemoflow.flow.workflow import Workflow
+from nemoflow.store import open_store
 
 if TYPE_CHECKING:
     from nemoflow.argo.api import Api
@@ -50,8 +52,8 @@ def submit(
     click.echo(
         f"run {request.run} of {loaded.where} under {request.root}: workflow {metadata['name']} in {api.namespace} ({metadata['uid']})"
     )
-    if not no_follow:
-        _follow(api, metadata["name"], request.run)
+    if not no_follow and _follow(api, metadata["name"], request.run) and (summary := summarize(open_store(request.root), request.run)):
+        click.echo(summary)
 
 
 def _root(rendered: Rendered) -> str:
@@ -78,7 +80,8 @@ def _check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") ->
         click.echo(f"done already: {', '.join(idle)}")
 
 
-def _follow(api: "Api", name: str, run: str) -> None:
+def _follow(api: "Api", name: str, run: str) -> bool:
+    """Whether the run was seen to its end."""
     from nemoflow.argo.follow import default_stream, ended, follow, view_for
 
     try:
@@ -86,9 +89,10 @@ def _follow(api: "Api", name: str, run: str) -> None:
             state = follow(api, name, view)
     except KeyboardInterrupt:
         click.echo(f"\nrun {run} goes on; `nemoflow follow {run}` comes back to it, `nemoflow stop {run}` ends it")
-        return
+        return False
     ended(api, state)
     click.echo(f"run {run}: done")
+    return True
 
 
 @click.command("follow")
