@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_OK, EXIT_TRY_AGAIN
+from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP, EXIT_OK, EXIT_TRY_AGAIN
 
 Object = Mapping[str, Any]
 Phase = Literal["waiting", "pending", "running", "done", "failed", "skipped"]
@@ -97,7 +97,7 @@ def exit_code(workflow: Object) -> int:
     failed = sorted(broken_pods(workflow), key=lambda node: node.get("finishedAt") or "")
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:
-        return codes[0]
+        return EXIT_TRY_AGAIN if codes[0] == EXIT_GIVEN_UP else codes[0]
     if workflow["spec"].get("shutdown") or failed or "deadline" in (status.get("message") or ""):
         return EXIT_TRY_AGAIN  # stopped, lost, or out of time: nothing says that it would fail again
     return EXIT_BAD_INPUT if (status.get("message") or "").startswith("invalid spec") else EXIT_BUG
