@@ -26,12 +26,14 @@ Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|
 Seconds = Annotated[int, Field(gt=0, le=30 * 86400)]
 Resource = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
 
-UNITS = {"m": 1e-3, "": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
+UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
+    f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTPE", 1)
+}
 
 
 def size(quantity: str) -> float:
     """What a quantity such as `16Gi` or `500m` amounts to."""
-    number = quantity.rstrip("mkKMGTi")
+    number = quantity.rstrip("numkKMGTPEi")
     return float(number) * UNITS[quantity[len(number) :]]
 
 
