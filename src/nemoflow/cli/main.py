@@ -21,6 +21,7 @@ COMMANDS = {
     "follow": ("nemoflow.cli.submit:follow_run", "Follow a run on a cluster."),
     "logs": ("nemoflow.cli.submit:logs", "Print what a step's pods say."),
     "stop": ("nemoflow.cli.submit:stop_run", "End a run on a cluster, and clean up after it."),
+    "queue": ("nemoflow.cli.queue:queue", "Say who holds and who waits for quota on a cluster, and what would let them in."),
     "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
