@@ -37,7 +37,7 @@ def _end(claim: Claim, queues: Queues, typical: Mapping[str, float]) -> End:
     ]
     if not earlier:
         return End(None, "nothing like it has ended here")
-    return End(claim.since + median(earlier), f"{len(earlier)} of {claim.team} took {spell(median(earlier))}")
+    return End(claim.since + median(earlier), f"{len(earlier)} of {claim.team} took {spell(median(earlier))} before")
 
 
 def lets_in(queues: Queues, claim: Claim, expected: Mapping[str, End], now: float) -> str:

@@ -204,8 +204,8 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
 
 
 def number(amount: float) -> str:
-    """`4`, `0.5`."""
-    return f"{amount:g}"
+    """`4`, `0.5`; what can only be memory as `80Gi`."""
+    return f"{amount / 2**30:.4g}Gi" if amount >= 2**28 else f"{amount:g}"
 
 
 def read_team(queue: Object) -> Team:
