@@ -75,7 +75,10 @@ def _write_down(source: Source, built: dict[str, dict[str, Any]]) -> None:
     path = BUILD / "images.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     earlier = known["images"] if known.get("tag") == source.tag else {}
-    path.write_text(json.dumps({"tag": source.tag, "commit": source.commit, "images": earlier | built}, indent=1) + "\n")
+    text = json.dumps({"tag": source.tag, "commit": source.commit, "images": earlier | built}, indent=1) + "\n"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _build_base(builder: Builder) -> str:

@@ -86,6 +86,14 @@ def test_an_image_that_is_not_there_is_hopeless_and_a_full_cluster_is_not():
     assert hopeless([pod("count", conditions=[UNSCHEDULABLE])]) == []
 
 
+def test_a_workflow_has_the_same_rows_whether_it_holds_its_steps_or_was_started_from_a_template():
+    by_name = workflow("Running", attempts("close", DONE))
+    whole = workflow("Running", attempts("close", DONE), **SPEC)
+    del whole["status"]["storedWorkflowTemplateSpec"]
+    assert len(read_state(by_name).rows) > 1
+    assert read_state(whole) == read_state(by_name)
+
+
 def test_the_exit_handler_has_a_row_of_its_own_once_it_begins():
     again = {key.replace("close", "exit"): {**node, "name": "one-abcde.onExit"} for key, node in attempts("close", DONE).items()}
     again["exit"]["children"] = ["exit-0"]

@@ -18,7 +18,10 @@ TEMPLATE = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "WorkflowTemplate",
     "metadata": {"name": "nemoflow-mine", "namespace": "nemoflow", "labels": {"nemoflow/team": "default"}},
-    "spec": {"arguments": {"parameters": [{"name": "run", "value": "mine"}, {"name": "workflow", "value": "seed = 0"}]}},
+    "spec": {
+        "entrypoint": "dag",
+        "arguments": {"parameters": [{"name": "run", "value": "mine"}, {"name": "workflow", "value": "seed = 0"}]},
+    },
 }
 REQUEST = Request(TEMPLATE, "one", "s3://bucket/results", '{"train.learning_rate": 1e-4}')
 
@@ -30,13 +33,14 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         yield server, connect("nemoflow")
 
 
-def test_what_is_sent_is_the_template_and_a_workflow_that_names_it_and_its_parameters(api):
+def test_what_is_sent_is_the_template_and_a_workflow_that_needs_nothing_but_itself(api):
     server, client = api
     assert check_cluster(client, cluster(), REQUEST) == []
     assert [query.get("dryRun") for _, _, query, _ in server.seen] == [["All"], ["All"]]
     sent = send(client, REQUEST)
     assert server.sent("workflowtemplates") == [TEMPLATE]
-    assert sent["spec"]["workflowTemplateRef"] == {"name": "nemoflow-mine"}
+    assert sent["spec"]["entrypoint"] == "dag"
+    assert "workflowTemplateRef" not in sent["spec"]
     assert {entry["name"]: entry["value"] for entry in sent["spec"]["arguments"]["parameters"]} == {
         "run": "one",
         "root": "s3://bucket/results",

@@ -49,7 +49,8 @@ def test_a_workflow_is_sent_with_its_run_root_and_overrides(there, capsys, s3_ro
     given = {entry["name"]: entry["value"] for entry in sent["spec"]["arguments"]["parameters"]}
     assert (given["run"], given["root"], given["set"]) == ("mine", s3_root, '{"count.count": 4}')
     assert "copy = 2" in given["workflow"]
-    assert template["metadata"]["name"] == sent["spec"]["workflowTemplateRef"]["name"] == "nemoflow-toy"
+    assert template["metadata"]["name"] == "nemoflow-toy"
+    assert sent["spec"]["templates"] == template["spec"]["templates"]
 
 
 @pytest.mark.parametrize(

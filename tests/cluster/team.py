@@ -5,6 +5,8 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,11 +115,23 @@ def new_run() -> str:
     return f"r{secrets.token_hex(3)}"
 
 
-def make_team(kubectl: Kubectl, environment: dict[str, str], bucket: str, image: str, folder: Path) -> Team:
-    """What a run needs, in a namespace that is there."""
-    for made in (*_accounts(kubectl.namespace), *_settings(kubectl.namespace, environment)):
-        kubectl.create(made)
-    return Team(kubectl, environment, bucket, image, folder)
+@contextmanager
+def made_team(admin: Kubectl, environment: dict[str, str], image: str, folder: Path) -> Iterator[Team]:
+    """A team's namespace and bucket, both of one random name; gone in the end."""
+    name, client = f"nemoflow-test-{secrets.token_hex(4)}", Server.from_environment(environment).client()
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "nemoflow/test": "true"}
+    admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    client.make_bucket(name)
+    own = Kubectl(admin.program, admin.kubeconfig, name)
+    for made in (*_accounts(name), *_settings(name, environment)):
+        own.create(made)
+    try:
+        yield Team(own, environment, name, image, folder)
+    finally:
+        admin("delete", "namespace", name, "--wait=false")
+        for entry in client.list_objects(name, recursive=True):
+            client.remove_object(name, entry.object_name)
+        client.remove_bucket(name)
 
 
 def _accounts(namespace: str) -> list[dict[str, Any]]:

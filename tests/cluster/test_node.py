@@ -1,6 +1,7 @@
 """The cluster itself: what the other tests stand on."""
 
 import pytest
+from tests.cluster.conftest import ARGO_3_7
 from tests.cluster.kubectl import Refused
 from tests.cluster.workflows import LOCKED, USER, container, workflow
 
@@ -54,7 +55,7 @@ def test_there_is_no_way_out_of_the_cluster(kubectl, image):
     assert phase(kubectl) == "Failed"
 
 
-@pytest.fixture(params=["installed", "3.7"])
+@pytest.fixture(params=["installed", pytest.param("3.7", marks=ARGO_3_7)])
 def argo_api(request):
     return "argoproj.io/v1alpha1" if request.param == "installed" else request.getfixturevalue("argo_3_7")
 

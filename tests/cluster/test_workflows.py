@@ -4,7 +4,6 @@ import json
 import os
 import re
 import resource
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.argo.api_server import kubeconfig
-from tests.cluster.kubectl import Kubectl
-from tests.cluster.team import SHORT, Team, make_team, new_run
+from tests.cluster.conftest import ARGO_3_7
+from tests.cluster.team import SHORT, Team, made_team, new_run
 from tests.conftest import free_port
 
 from nemoflow import __version__
@@ -25,16 +24,8 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 @pytest.fixture(scope="module")
 def team(cluster, image, tmp_path_factory):
-    name, client = f"nemoflow-test-{secrets.token_hex(4)}", cluster.s3.client()
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "nemoflow/test": "true"}
-    cluster.kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    client.make_bucket(name)
-    own = Kubectl(cluster.kubectl.program, cluster.kubectl.kubeconfig, name)
-    yield make_team(own, cluster.environment, name, image("data"), tmp_path_factory.mktemp("team"))
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
-    for entry in client.list_objects(name, recursive=True):
-        client.remove_object(name, entry.object_name)
-    client.remove_bucket(name)
+    with made_team(cluster.kubectl, cluster.environment, image("data"), tmp_path_factory.mktemp("team")) as made:
+        yield made
 
 
 def attempts(team: Team, run: str, step: str) -> list[int]:
@@ -53,6 +44,7 @@ def test_the_committed_templates_are_valid_to_a_real_api_server(team, name):
     assert team.api.apply("workflowtemplates", made, dry=True)["metadata"]["uid"]
 
 
+@ARGO_3_7
 @pytest.mark.parametrize("name", ["demo", "competition"])
 def test_the_committed_templates_are_valid_to_argo_3_7(kubectl, argo_3_7, name):
     made = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())

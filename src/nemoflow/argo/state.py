@@ -76,7 +76,7 @@ def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None 
     labels = workflow["metadata"].get("labels") or {}
     phase = status.get("phase") or ""
     nodes = list(_nodes(status).values())
-    rows = tuple(_row(part, now, waits or {}) for part in _parts(status, nodes, pods))
+    rows = tuple(_row(part, now, waits or {}) for part in _parts(workflow, nodes, pods))
     return RunState(
         name=workflow["metadata"]["name"],
         uid=workflow["metadata"]["uid"],
@@ -166,9 +166,12 @@ class _Part:
         return [node for node in self.nodes if node["type"] == "Pod"]
 
 
-def _parts(status: Object, nodes: Sequence[Object], pods: Sequence[Object]) -> list[_Part]:
-    """The tasks of the DAG that the Workflow runs, in order, and its exit handler once that has begun."""
-    spec = status.get("storedWorkflowTemplateSpec") or {}
+def _parts(workflow: Object, nodes: Sequence[Object], pods: Sequence[Object]) -> list[_Part]:
+    """The tasks of the DAG that the Workflow runs, in order, and its exit handler once that has begun.
+
+    A Workflow that was started from a template has that one's spec in its status.
+    """
+    spec = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
     templates = {template["name"]: template for template in spec.get("templates") or ()}
     dag = (templates.get(spec.get("entrypoint")) or {}).get("dag") or {}
 

@@ -27,7 +27,11 @@ class Request:
 
     @property
     def workflow(self) -> Object:
-        """The Workflow that starts it."""
+        """The Workflow that starts it, with the template's spec in it.
+
+        Named by reference, a template that was applied a moment before is not yet known to the controller, or known as it was: it
+        reads from a cache of its own.
+        """
         metadata = self.template["metadata"]
         given = {entry["name"]: entry["value"] for entry in self.template["spec"]["arguments"]["parameters"]}
         parameters = {**given, "run": self.run, "root": self.root, "set": self.sets}
@@ -40,7 +44,7 @@ class Request:
                 "labels": {**metadata["labels"], RUN_LABEL: self.run},
             },
             "spec": {
-                "workflowTemplateRef": {"name": metadata["name"]},
+                **self.template["spec"],
                 "arguments": {"parameters": [{"name": name, "value": value} for name, value in parameters.items()]},
             },
         }
