@@ -28,10 +28,7 @@ class Quotas:
 
     cluster: "Cluster"
     mark: str
-
-    @property
-    def poor(self) -> Kubectl:
-        return Kubectl(self.cluster.kubectl.program, self.cluster.kubectl.kubeconfig, f"poor-{self.mark}")
+    poor: Kubectl
 
     @property
     def rich(self) -> Kubectl:
@@ -50,15 +47,18 @@ class Quotas:
         return f"h100-{self.mark}"
 
     def values(self) -> dict[str, Any]:
-        def team(name: str, **quota: int) -> dict[str, Any]:
-            return {"name": f"{name}-{self.mark}", "namespaces": [f"{name}-{self.mark}"], "quota": [{"flavor": self.flavor, **quota}]}
+        def team(name: str, namespace: str, **quota: int) -> dict[str, Any]:
+            return {"name": f"{name}-{self.mark}", "namespaces": [namespace], "quota": [{"flavor": self.flavor, **quota}]}
 
         return {
             "cohort": f"all-{self.mark}",
             "anyNode": f"any-{self.mark}",
             "flavors": [{"name": self.flavor, "nodeLabels": LABELS}],
             "priorities": [{"name": self.high, "value": 100}, {"name": self.low, "value": -100}],
-            "teams": [team("poor", nominal=0, borrowing=GPUS), team("rich", nominal=GPUS)],
+            "teams": [
+                team("poor", self.poor.namespace, nominal=0, borrowing=GPUS),
+                team("rich", self.rich.namespace, nominal=GPUS),
+            ],
         }
 
     def helm(self, *args: str, stdin: str = "") -> None:
@@ -70,16 +70,14 @@ class Quotas:
 
     def install(self) -> None:
         labels = {"pod-security.kubernetes.io/enforce": "restricted", "nemoflow/test": "true"}
-        for own in (self.poor, self.rich):
-            own.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": own.namespace, "labels": labels}})
+        self.cluster.kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.rich.namespace, "labels": labels}})
         self.helm("install", f"quotas-{self.mark}", str(CHART), "--values", "-", stdin=yaml.safe_dump(self.values()))
 
     def remove(self) -> None:
         for own in (self.poor, self.rich):
             own("delete", "workflows,pods", "--all", "--wait=false")
         self.helm("uninstall", f"quotas-{self.mark}", "--wait", "--timeout", "60s")
-        for own in (self.poor, self.rich):
-            self.cluster.kubectl("delete", "namespace", own.namespace, "--wait=false")
+        self.cluster.kubectl("delete", "namespace", self.rich.namespace, "--wait=false")
 
     def take(self, image: str, gpus: int = GPUS) -> None:
         """Have `rich` want GPUs, of its own."""
@@ -101,13 +99,13 @@ def bare(name: str, main: Json, labels: dict[str, str] | None = None, volumes: l
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
 
 
-def make_quotas(cluster: "Cluster") -> Quotas:
-    """Install the chart; skip where nothing could be had by it."""
+def make_quotas(cluster: "Cluster", poor: Kubectl) -> Quotas:
+    """Install the chart, with a namespace that is there for the team that borrows; skip where nothing could be had by it."""
     if "clusterqueues" not in cluster.kubectl("api-resources", "--api-group=kueue.x-k8s.io", "-o", "name"):
         pytest.skip("QUOTAS ARE NOT TRIED: Kueue is not installed")
     nodes = cluster.kubectl.get("nodes", **LABELS)["items"]
     if sum(int(node["status"]["allocatable"].get(GPU, 0)) for node in nodes) < GPUS:
         pytest.skip(f"QUOTAS ARE NOT TRIED: fewer than {GPUS} {GPU} on nodes with {json.dumps(LABELS)}")
-    made = Quotas(cluster, secrets.token_hex(3))
+    made = Quotas(cluster, secrets.token_hex(3), poor)
     made.install()
     return made

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cluster.quotas import GPUS, Quotas, bare, make_quotas
-from tests.cluster.team import CLUSTER, Done, Team, make_team, new_run
+from tests.cluster.team import CLUSTER, Done, Team, made_team, new_run
 from tests.cluster.workflows import container
 from tests.steps.alone import write_lines
 from urllib3.exceptions import HTTPError
@@ -94,24 +94,20 @@ pools = {{ cpu = "asking" }}
 
 
 @pytest.fixture(scope="module")
-def quotas(cluster: "Cluster") -> Iterator[Quotas]:
+def team(cluster: "Cluster", image: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """The team that borrows, with a bucket."""
     if "S3_ENDPOINT_IN_CLUSTER" not in cluster.environment:
         pytest.skip("QUOTAS ARE NOT TRIED: S3_ENDPOINT, S3_ENDPOINT_IN_CLUSTER and the keys of AWS_... name an S3 server")
-    made = make_quotas(cluster)
-    yield made
-    made.remove()
+    image("train")
+    with made_team(cluster.kubectl, cluster.environment, image("data"), tmp_path_factory.mktemp("poor")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def team(quotas: Quotas, image: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """The team that borrows, with a bucket."""
-    image("train")
-    bucket, client = quotas.poor.namespace, quotas.cluster.s3.client()
-    client.make_bucket(bucket)
-    yield make_team(quotas.poor, quotas.cluster.environment, bucket, image("data"), tmp_path_factory.mktemp("poor"))
-    for entry in client.list_objects(bucket, recursive=True):
-        client.remove_object(bucket, entry.object_name)
-    client.remove_bucket(bucket)
+def quotas(cluster: "Cluster", team: Team) -> Iterator[Quotas]:
+    made = make_quotas(cluster, team.kubectl)
+    yield made
+    made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def to_svg(shared: Share, quota: float) -> str:
         color, x = COLORS[index % len(COLORS)], LEFT + 130 * (index % 5)
         parts.append(f'<path fill="{color}" d="{_area(below, above, across, up)}"><title>{escape(team)}</title></path>')
         parts.append(f'<rect x="{x}" y="{8 + 15 * (index // 5)}" width="10" height="10" fill="{color}"/>')
-        parts.append(f'<text x="{x + 15}" y="{17 + 15 * (index // 5)}">{escape(team)} {shared.hours(team):.1f} h</text>')
+        parts.append(f'<text x="{x + 15}" y="{17 + 15 * (index // 5)}">{escape(team)} {shared.hours(team):.1f} GPU h</text>')
         below = above
     y = HEIGHT - BOTTOM - quota * up
     parts.append(f'<line class="limit" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - 12}" y2="{y:.1f}"/>')
