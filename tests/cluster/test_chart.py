@@ -157,7 +157,7 @@ ALLOWED = {
     "submit": {
         *("create workflowtemplates.argoproj.io", "patch workflowtemplates.argoproj.io", "get workflowtemplates.argoproj.io"),
         *("create workflows.argoproj.io", "patch workflows.argoproj.io", "get workflows.argoproj.io", "delete workflows.argoproj.io"),
-        *("get pods", "list pods", "list events", "get pods log"),
+        *("get pods", "list pods", "list events", "get pods log", "get deployments.apps/nemoflow-teacher"),
     },
     "service": set(),
 }

@@ -67,6 +67,7 @@ RULES = {
         ([""], ["pods", "events"], None, ["get", "list", "watch"]),
         ([""], ["pods/log"], None, ["get"]),
         ([""], ["serviceaccounts"], ["nemoflow-step", "nemoflow-teacher"], ["get"]),
+        (["apps"], ["deployments"], ["nemoflow-teacher"], ["get"]),
         ([""], ["configmaps"], ["nemoflow-s3"], ["get"]),
     ],
 }

@@ -53,6 +53,7 @@ LASTING = (
     "lastRetry.message contains 'longer than the specified deadline'"
     " || lastRetry.message contains 'Usage of EmptyDir'"  # a pod that fills its own disk does so again
     " || lastRetry.message contains 'local ephemeral storage'"
+    " || lastRetry.message contains 'ephemeral local storage'"
 )
 RETRY_IF = f"({PASSING}) && !({LASTING})"
 """Which attempt gets a successor. Exit codes 1, 2 and 69 do not, nor does one that took longer than its deadline.
