@@ -9,6 +9,7 @@
     |-- ClaimError               75   another process holds the address
     |-- ProviderError            75   a model endpoint is away, overloaded or talks nonsense: waiting helps
     |   `-- ProviderRefused       2   a model endpoint says no for good (401, 404, 400): waiting does not help
+    |-- GivenUp                  69   a passing failure (75) came back more often than the node may try again
     |-- ClusterError             75   the API server of a cluster is away or busy
     |   `-- ClusterRefused        2   the API server says no for good: no such object, no right, not a valid one
     |-- RunFailed                 *   a run on a cluster ended without a result; ends with the exit code of the step that broke it
@@ -21,6 +22,7 @@ file stops the step before it changes anything. Whatever else escapes is a bug a
 EXIT_OK = 0
 EXIT_BUG = 1
 EXIT_BAD_INPUT = 2
+EXIT_GIVEN_UP = 69  # EX_UNAVAILABLE of sysexits.h
 EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 EXIT_NO_MEMORY = 137  # what a container ends with when it is killed, which is mostly for want of memory
 
@@ -75,6 +77,12 @@ class ProviderRefused(ProviderError):
     """A model endpoint refused in a way that waiting does not cure."""
 
     exit_code = EXIT_BAD_INPUT
+
+
+class GivenUp(NemoflowError):
+    """What failed in passing did so too often. A run ends with 75 then: later it may work."""
+
+    exit_code = EXIT_GIVEN_UP
 
 
 class ClusterError(NemoflowError):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from nemoflow.argo.api import ARGO, CORE, GROUPS
+from nemoflow.argo.api import ARGO, CLUSTER_WIDE, CORE, GROUPS, KUEUE, KUEUE_SEEN
 
+QUEUES = {"resources": [{"name": kind} for kind, group in GROUPS.items() if group == KUEUE]}
 SERVED = {"resources": [{"name": "workflows"}, {"name": "workflowtemplates"}]}
 
 
@@ -27,8 +28,19 @@ class ApiServer(ThreadingHTTPServer):
     def put(self, kind: str, name: str, namespace: str = "nemoflow", **fields: Any) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
         metadata |= fields.pop("metadata", {})
-        self.objects[f"{GROUPS.get(kind, CORE)}/namespaces/{namespace}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
+        group = GROUPS.get(kind, CORE)
+        where = group if kind in CLUSTER_WIDE else f"{group}/namespaces/{namespace}"
+        self.objects[f"{where}/{kind}/{name}"] = made = {"metadata": metadata, **fields}
         return made
+
+    def serve_queues(self) -> None:
+        """Have Kueue installed."""
+        self.objects[KUEUE] = QUEUES
+
+    def tell_places(self, queue: str, *workloads: str, namespace: str = "nemoflow") -> None:
+        """Have Kueue's visibility server tell who waits in a queue, the first first."""
+        items = [{"metadata": {"name": name}, "positionInClusterQueue": place} for place, name in enumerate(workloads)]
+        self.objects[f"{KUEUE_SEEN}/namespaces/{namespace}/localqueues/{queue}/pendingworkloads"] = {"items": items}
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
         """Bodies of changes that were not dry runs."""
@@ -66,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.server.logs.get(parts.path.split("/")[-2], ""))
         elif parts.path in self.server.objects:
             self._answer(200, self.server.objects[parts.path])
+        elif parts.path.startswith(KUEUE) and parts.path.count("/") == 4:
+            self._answer(200, {"items": self._everywhere(parts.path)})
         elif parts.path.split("/")[-2] in ("namespaces", "scale") or parts.path.split("/")[-3] == "namespaces":
             self._answer(200, {"items": self._listed(parts.path, query.get("labelSelector", [""])[0])})
         else:
@@ -75,6 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
         found = [made for key, made in self.server.objects.items() if key.rpartition("/")[0] == path]
         return [made for made in found if wanted.items() <= (made["metadata"].get("labels") or {}).items()]
+
+    def _everywhere(self, path: str) -> list[dict[str, Any]]:
+        """Objects of a kind, cluster-wide or of all namespaces."""
+        group, _, kind = path.rpartition("/")
+        return [made for key, made in self.server.objects.items() if key.startswith(f"{group}/") and key.split("/")[-2] == kind]
 
     def _change(self) -> None:
         parts = urlsplit(self.path)

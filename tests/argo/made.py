@@ -25,6 +25,8 @@ VALUES = {
             "memory_after_oom": "24Gi",
             "grace_s": 300,
             "node_selector": {"a": "b"},
+            "queue": "gpu",
+            "priority": "training",
         },
         "eval": {"deadline_s": 100, "retries": 0, "tolerations": [{"key": "spot", "value": "yes", "effect": "NoSchedule"}]},
     },

@@ -10,7 +10,7 @@ from tests.flow.toy import line
 
 from nemoflow.argo.cluster import load_cluster, on_cluster
 from nemoflow.argo.lower import lower, to_yaml
-from nemoflow.argo.pod import TOKEN_FOLDER
+from nemoflow.argo.pod import LAST_WORDS, LIMIT, TOKEN_FOLDER
 from nemoflow.cli.cluster import render_workflow
 from nemoflow.cli.main import nemoflow
 from nemoflow.errors import ConfigError
@@ -25,6 +25,7 @@ pytest.importorskip("hera.workflows", reason="THE LOWERING IS NOT TESTED: the ex
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 SHIPPED = sorted(path for path in WORKFLOWS.glob("*.toml") if path.stem != "cluster")
 FILE = 'pipeline = "random"\n'
+QUEUED = {"kueue.x-k8s.io/queue-name": "gpu", "kueue.x-k8s.io/priority-class": "training"}
 slowly = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -59,16 +60,23 @@ def test_each_pods_command_line_is_one_that_the_command_takes_for_this_very_node
     for node in pipeline.by_name.values():
         container = templates(made)[node.name]["container"]
         assert container["command"] == ["nemoflow"]
-        words = [filled(word, run="one", root="s3://b/p", set='{"a.b": 1}', shard="0") for word in container["args"]]
+        known = {"run": "one", "root": "s3://b/p", "set": '{"a.b": 1}', "shard": "0", "retries": "2", "exitCode": "-1"}
+        words = [filled(word, **known) for word in container["args"]]
         command = nemoflow.get_command(None, words[0])
         parsed = command.make_context(words[0], list(words[1:])).params
         assert parsed["target"] == "/etc/nemoflow/workflow/mine.toml"
         assert (parsed["node"], parsed["run_name"], parsed["root"], parsed["sets"]) == (node.name, "one", "s3://b/p", '{"a.b": 1}')
+        assert (parsed["attempt"], parsed["after"], str(parsed["last_words"])) == (2, -1, LAST_WORDS)
         assert parsed["shard"] == (f"0/{node.shards}" if node.shards > 1 else "0/1")
 
 
 def filled(word, **values):
-    return re.sub(r"\{\{(?:workflow|inputs)\.parameters\.(\w+)\}\}", lambda found: values[found[1]], word)
+    return re.sub(r"\{\{(?:workflow\.parameters\.|inputs\.parameters\.|lastRetry\.)?(\w+)\}\}", lambda found: values[found[1]], word)
+
+
+def option(template, name):
+    args = template["container"]["args"]
+    return args[args.index(name) + 1]
 
 
 @slowly
@@ -90,7 +98,7 @@ def test_the_same_pipeline_gives_the_same_text_and_every_parameter_in_it_is_one_
     assert yaml.safe_load(text) == lowered(pipeline)
     known = {f"workflow.parameters.{name}" for name in ("run", "root", "set", "workflow")}
     known |= {"workflow.namespace", "workflow.name", "workflow.uid"}
-    assert set(re.findall(r"\{\{([^=].*?)\}\}", text)) <= known | {"inputs.parameters.shard", "item"}
+    assert set(re.findall(r"\{\{([^=].*?)\}\}", text)) <= known | {"inputs.parameters.shard", "item", "retries", "lastRetry.exitCode"}
 
 
 @slowly
@@ -135,11 +143,16 @@ def test_a_node_is_made_by_its_pool_and_its_steps_image(pipeline):
     for node in pipeline.by_name.values():
         template, pool = templates(made)[node.name], cluster().pools[node.step.pool]
         assert template["container"]["image"] == f"registry.example:5000/team/nemoflow/{node.step.image}:0.1.0"
-        assert template["metadata"]["labels"] == {"nemoflow/step": node.name, "nemoflow/pool": node.step.pool}
+        assert template["metadata"]["labels"] == {
+            "nemoflow/step": node.name,
+            "nemoflow/pool": node.step.pool,
+            **(QUEUED if node.step.pool == "train" else {}),
+        }
         assert template["container"]["resources"]["limits"].get("nvidia.com/gpu") == (str(pool.gpus) if pool.gpus else None)
         assert template.get("nodeSelector") == ({"gpu": "large", "a": "b"} if node.step.pool == "train" else None)
         assert template["activeDeadlineSeconds"] == pool.deadline_s
-        assert template["retryStrategy"]["limit"] == str(pool.retries)
+        assert template["retryStrategy"]["limit"] == str(LIMIT)
+        assert option(template, "--retries") == str(pool.retries)
 
 
 def test_memory_is_more_only_after_an_attempt_that_ran_out_of_it():

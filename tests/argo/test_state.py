@@ -125,3 +125,15 @@ def test_the_exit_handler_has_a_row_of_its_own_once_it_begins():
     state = read_state(made)
     assert (phases(state)["close"], phases(state)["close (exit)"]) == ("done", "done")
     assert {row.step: row.attempts for row in state.rows}["close"] == 1
+
+
+def test_a_step_that_gave_up_ends_the_run_with_try_again():
+    made = workflow("Failed", attempts("count", ("Failed", "75", "busy"), ("Failed", "69", "given up")))
+    assert read_state(made).exit_code == 75
+
+
+def test_a_pod_that_waits_for_quota_says_so_and_in_what_words_where_they_are_known():
+    made = workflow("Running", attempts("count", ("Pending", "", "")))
+    gated = pod("count", conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "gates"}])
+    assert read_state(made, [gated]).rows[0].why == "waiting for quota"
+    assert read_state(made, [gated], waits={"one-count": "place 1 of 2"}).rows[0].why == "place 1 of 2"

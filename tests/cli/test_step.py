@@ -55,3 +55,10 @@ def test_a_later_failure_of_an_effect_shows_over_an_earlier_success(woken):
     )
     (node,) = json.loads(shown.stdout)["nodes"]
     assert (node["node"], node["status"], node["exit_code"]) == ("wake-teacher", "failed", 75)
+
+
+def test_the_last_words_of_a_step_are_its_error(tmp_path):
+    words = tmp_path / "words"
+    done = step(REDUCED, "nowhere", "--root", tmp_path / "root", "--last-words", words)
+    assert done.returncode == 2
+    assert words.read_text().startswith("ConfigError: pipeline demo has no node 'nowhere'")

@@ -17,6 +17,8 @@ from nemoflow.argo.api import Api, connect
 from nemoflow.store.s3_server import Server
 
 HERE = Path(__file__).parent
+MODULES = ("toy_pipeline.py", "quota_pipeline.py", "slow_teacher.py")
+"""What pods import."""
 TOY = 'pipeline = "toy_pipeline:toy"\n[shards]\ncopy = 2\n[make]\nsalt = "{run}"\n'
 SHORT = 'pipeline = "toy_pipeline:short"\n[page]\nsalt = "{run}"\n'
 CLUSTER = """
@@ -147,12 +149,12 @@ def _accounts(namespace: str) -> list[dict[str, Any]]:
 
 
 def _settings(namespace: str, environment: dict[str, str]) -> list[dict[str, Any]]:
-    """The toy pipeline comes by the ConfigMap that else holds certificates, which every pod mounts."""
+    """The tests' own modules come by the ConfigMap that else holds certificates, which every pod mounts."""
     keys = {name: environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     where = {"AWS_ENDPOINT_URL": environment["S3_ENDPOINT_IN_CLUSTER"], "AWS_REGION": "us-east-1", "PYTHONPATH": "/etc/nemoflow-ca"}
-    toy = {"toy_pipeline.py": (HERE / "toy_pipeline.py").read_text()}
+    code = {name: (HERE / name).read_text() for name in MODULES}
     return [
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "nemoflow-s3", "namespace": namespace}, "stringData": keys},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nemoflow-s3", "namespace": namespace}, "data": where},
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nemoflow-ca", "namespace": namespace}, "data": toy},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nemoflow-ca", "namespace": namespace}, "data": code},
     ]

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import MinioServer
-from tests.flow.toy import line, words
+from tests.flow.toy import COPY, CountConfig, line, words
 
 from nemoflow.artifacts import Report
 from nemoflow.errors import InputError
 from nemoflow.flow.artifact import StoredInput
 from nemoflow.flow.fingerprint import BLOCK_BYTES, WHOLE_BYTES
 from nemoflow.flow.local import run_local
+from nemoflow.flow.pipeline import Node
 from nemoflow.flow.place import Place
-from nemoflow.store import Store, open_store, publish_folder
+from nemoflow.records import Problem
+from nemoflow.store import Store, open_store, publish_folder, write_rows
 
 
 def test_what_one_made_is_reused_by_the_other_whatever_the_server_is_called(
@@ -47,6 +49,19 @@ def test_inputs_in_a_bucket_have_the_identity_of_their_local_copy(s3_root: str, 
     assert place.digest_uri(f"{s3_root}/inputs/model/weights") == place.digest_uri(str(folder / "weights"))
     store.write_bytes("inputs/model/a-1", b"another")
     assert place.digest_uri(f"{s3_root}/inputs/model") != place.digest_uri(str(folder))
+
+
+@pytest.mark.parametrize("folder", ["", "inputs/deeper/"])
+def test_a_single_object_is_an_input_wherever_it_lies(s3_root: str, folder: str) -> None:
+    store = open_store(s3_root)
+    rows = [Problem(id=f"p{index}", statement="s", gold="1", category="c", source="x") for index in range(3)]
+    write_rows(store, f"{folder}problems.jsonl", rows)
+    place = Place(store, "one")
+    node = Node("copy", COPY, CountConfig(), {"problems": f"{s3_root}/{folder}problems.jsonl"})
+    opened = place.open_input(node, "problems", place.digest_uri(f"{s3_root}/{folder}problems.jsonl"))
+    assert [row.id for row in opened.rows()] == ["p0", "p1", "p2"]
+    assert [path.name for path in opened.folder().iterdir()] == ["problems.jsonl"]
+    opened.close()
 
 
 def test_a_changed_json_output_is_not_handed_on(store: Store) -> None:

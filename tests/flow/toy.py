@@ -45,6 +45,8 @@ def run_copy(config: CountConfig, inputs: Inputs, outputs: Outputs, context: Con
     outputs["problems"].write(rows)
     if config.fail == "input":
         raise InputError("row 3: bad")
+    if config.fail == "busy":
+        raise ProviderError("the model is busy")
     if config.fail == "bug":
         raise ValueError("a bug")
     if config.fail == "stop":

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 CHART = Path(__file__).parents[2] / "helm" / "nemoflow"
+QUOTAS = CHART.parent / "nemoflow-quotas"
 PROFILES = sorted(CHART.glob("ci/*-values.yaml"))
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 

@@ -73,6 +73,7 @@ RULES = {
         (["apps"], ["deployments", "deployments/scale"], ["nemoflow-teacher"], ["get"]),
         (["coordination.k8s.io"], ["leases"], None, ["list"]),
         ([""], ["serviceaccounts"], ["nemoflow-step", "nemoflow-teacher"], ["get"]),
+        (["apps"], ["deployments"], ["nemoflow-teacher"], ["get"]),
         ([""], ["configmaps"], ["nemoflow-s3"], ["get"]),
     ],
 }
@@ -181,6 +182,18 @@ def test_without_a_teacher_or_where_it_is_switched_off_there_is_no_janitor() -> 
 
 def test_a_network_without_policies_is_possible() -> None:
     assert of_kind(render({"networkPolicy": {"enabled": False}}), "NetworkPolicy") == {}
+
+
+QUEUED = {"kueue.x-k8s.io/queue-name": "gpu", "kueue.x-k8s.io/priority-class": "nemoflow-normal"}
+
+
+def test_a_teacher_waits_in_the_queue_that_is_named_and_else_in_none() -> None:
+    def queued(values: Any) -> dict[str, str]:
+        labels = of_kind(render(values), "Deployment")["nemoflow-teacher"]["metadata"]["labels"]
+        return {key: value for key, value in labels.items() if key.startswith("kueue")}
+
+    assert queued(CHART / "ci" / "full-values.yaml") == {**QUEUED, "kueue.x-k8s.io/priority-class": "nemoflow-high"}
+    assert queued(None) == {}
 
 
 KEYS = {"accessKeyId": "the-access-key", "secretAccessKey": "the-secret-key"}
@@ -401,6 +414,7 @@ def test_a_workflow_gets_this_installations_names_and_keeps_the_rest(chart: Path
     assert train["serviceAccountName"] == "vision-teacher"
     assert train["volumes"][0]["configMap"] == {"name": "vision-ca", "optional": True}
     assert train["nodeSelector"] == {"pool": "train"}
+    assert train["metadata"]["labels"] == {"nemoflow/pool": "train", **QUEUED}
     assert train["retryStrategy"] == {"limit": "5"}
 
 

@@ -53,9 +53,22 @@ name: {{ .fullname | default (printf "%s-%s" (include "nemoflow.fullname" .root)
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "nemoflow.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with mergeOverwrite (dict) .root.Values.commonAnnotations (default (dict) .annotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Labels by which Kueue holds what they stand on until there is quota; takes a section with queue and priority. */}}
+{{- define "nemoflow.queueLabels" -}}
+{{- with .queue }}
+kueue.x-k8s.io/queue-name: {{ . }}
+{{- end }}
+{{- with .priority }}
+kueue.x-k8s.io/priority-class: {{ . }}
 {{- end }}
 {{- end }}
 

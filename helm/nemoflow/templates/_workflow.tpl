@@ -79,6 +79,15 @@
 {{- end }}
 {{- $pool := dig "metadata" "labels" "nemoflow/pool" "" .template }}
 {{- range $key, $value := default (dict) (get $root.Values.workflows.pools $pool) }}
+{{- if has $key (list "queue" "priority") }}
+{{- $label := ternary "kueue.x-k8s.io/queue-name" "kueue.x-k8s.io/priority-class" (eq $key "queue") }}
+{{- if $value }}
+{{- $_ := set $.template.metadata.labels $label $value }}
+{{- else }}
+{{- $_ := unset $.template.metadata.labels $label }}
+{{- end }}
+{{- else }}
 {{- $_ := set $.template $key $value }}
+{{- end }}
 {{- end }}
 {{- end }}

@@ -16,10 +16,12 @@ Object = dict[str, Any]
 CONNECT_S, READ_S = 2.0, 8.0
 MANAGER = "nemoflow"
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-ARGO = "/apis/argoproj.io/v1alpha1"
+ARGO, KUEUE, KUEUE_SEEN = "/apis/argoproj.io/v1alpha1", "/apis/kueue.x-k8s.io/v1beta2", "/apis/visibility.kueue.x-k8s.io/v1beta2"
 CORE = "/api/v1"
+CLUSTER_WIDE = ("clusterqueues", "cohorts", "resourceflavors", "workloadpriorityclasses")
 GROUPS = {
     **dict.fromkeys(("workflows", "workflowtemplates", "cronworkflows"), ARGO),
+    **dict.fromkeys((*CLUSTER_WIDE, "localqueues", "workloads"), KUEUE),
     "deployments": "/apis/apps/v1",
     "leases": "/apis/coordination.k8s.io/v1",
 }
@@ -64,10 +66,20 @@ class Api:
         """Change some fields."""
         return self._json("PATCH", self._path(kind, name), {"fieldManager": MANAGER}, body, "application/merge-patch+json")
 
+    def everywhere(self, kind: str) -> list[Object]:
+        """Objects of a kind in all namespaces."""
+        found: list[Object] = self._json("GET", f"{GROUPS.get(kind, '/api/v1')}/{kind}", {})["items"]
+        return found
+
+    def places(self, queue: str) -> dict[str, int]:
+        """Place, from 1, in its ClusterQueue of each workload that waits in a LocalQueue of this namespace."""
+        found = self._json("GET", f"{KUEUE_SEEN}/namespaces/{self.namespace}/localqueues/{queue}/pendingworkloads", {})
+        return {each["metadata"]["name"]: each["positionInClusterQueue"] + 1 for each in found.get("items") or ()}
+
     def serves(self, kind: str) -> bool:
-        """Whether the server knows Argo's objects of a kind."""
+        """Whether the server knows objects of a kind, such as Argo's or Kueue's."""
         try:
-            found = self._json("GET", ARGO, {})
+            found = self._json("GET", GROUPS[kind], {})
         except ClusterRefused:
             return False
         return any(entry["name"] == kind for entry in found["resources"])
@@ -89,7 +101,9 @@ class Api:
                 yield rest.decode("utf-8", "replace")
 
     def _path(self, kind: str, name: str = "") -> str:
-        return f"{GROUPS.get(kind, CORE)}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+        group = GROUPS.get(kind, CORE)
+        where = group if kind in CLUSTER_WIDE else f"{group}/namespaces/{self.namespace}"
+        return f"{where}/{kind}" + (f"/{name}" if name else "")
 
     def _json(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None = None, content: str = "application/json"

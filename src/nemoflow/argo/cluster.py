@@ -19,16 +19,21 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z
 """Of a Kubernetes object."""
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
+ObjectName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?$")]
+"""The same, or empty."""
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 Seconds = Annotated[int, Field(gt=0, le=30 * 86400)]
 Resource = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
 
-UNITS = {"m": 1e-3, "": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
+UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
+    f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTPE", 1)
+}
 
 
 def size(quantity: str) -> float:
     """What a quantity such as `16Gi` or `500m` amounts to."""
-    number = quantity.rstrip("mkKMGTi")
+    number = quantity.rstrip("numkKMGTPEi")
     return float(number) * UNITS[quantity[len(number) :]]
 
 
@@ -54,6 +59,8 @@ class GpuClass(Config):
     """Labels of such nodes."""
     tolerations: tuple[Toleration, ...] = ()
     """Their taints."""
+    price_per_hour: Price = 0.0
+    """What one of them costs an hour, in whatever money; for `nemoflow plan`."""
 
 
 class Pool(Config):
@@ -75,12 +82,19 @@ class Pool(Config):
     """Labels of its nodes."""
     tolerations: tuple[Toleration, ...] = ()
     """Their taints."""
+    queue: ObjectName = ""
+    """LocalQueue of Kueue that its pods wait in for quota; empty: they are not queued."""
+    priority: ObjectName = ""
+    """WorkloadPriorityClass of Kueue: who goes first in a queue, and who may be sent away for whom."""
+    price_per_hour: Price = 0.0
+    """What a pod costs an hour beside its GPUs."""
     deadline_s: Seconds = 6 * 3600
     """Seconds that one attempt may take."""
     grace_s: Annotated[int, Field(ge=1, le=3600)] = 60
     """Seconds between the wish to stop and the end: for a checkpoint and its upload."""
-    retries: Annotated[int, Field(ge=0, le=50)] = 5
-    """Further attempts after a passing failure: exit code 75, a lost node, no memory left."""
+    retries: Annotated[int, Field(ge=0, le=50)] = 8
+    """Further attempts after passing failures of its own, such as a teacher that is busy. Being sent away for others, and lost nodes, are
+    not counted; want of memory is tried once more, with more."""
 
     @property
     def more_memory(self) -> str:
@@ -93,6 +107,8 @@ class Pool(Config):
             raise ValueError(f"memory_after_oom = {self.memory_after_oom!r} is less than memory = {self.memory!r}")
         if bool(self.gpus) != bool(self.gpu_class):
             raise ValueError(f"gpus = {self.gpus} and gpu_class = {self.gpu_class!r}: both or none")
+        if self.priority and not self.queue:
+            raise ValueError(f"priority = {self.priority!r} without a queue: it says who goes first in one; name `queue` too")
         return self
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
@@ -109,9 +109,10 @@ def follow(api: Api, name: str, view: View, look_s: float = LOOK_S, hope_s: floa
     """
     last_seen = time.monotonic()
     no_hope_since: float | None = None
+    quota = QuotaWords(api)
     while True:
         try:
-            state, stuck = look(api, name)
+            state, stuck = look(api, name, quota)
             last_seen = time.monotonic()
         except ClusterError as error:
             if isinstance(error, ClusterRefused) or time.monotonic() - last_seen > AWAY_S:
@@ -128,14 +129,38 @@ def follow(api: Api, name: str, view: View, look_s: float = LOOK_S, hope_s: floa
         time.sleep(look_s)
 
 
-def look(api: Api, name: str) -> tuple[RunState, list[str]]:
+@dataclass
+class QuotaWords:
+    """Why pods wait for quota; asked for at most every so many seconds."""
+
+    api: Api
+    every_s: float = 5.0
+    _asked: float = float("-inf")
+    _said: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, pods: Sequence[Object]) -> Mapping[str, str]:
+        """By the pods' names; empty where none waits, or one may not look."""
+        from nemoflow.argo.queues import is_held, read_queues, waits
+
+        if not any(is_held(pod) for pod in pods):
+            return {}
+        if time.monotonic() - self._asked >= self.every_s:
+            self._asked = time.monotonic()
+            try:
+                self._said = waits(read_queues(self.api))
+            except ClusterError:
+                self._said = {}
+        return self._said
+
+
+def look(api: Api, name: str, quota: QuotaWords | None = None) -> tuple[RunState, list[str]]:
     """A Workflow as it is, and what its pods wait for in vain."""
     workflow = api.get("workflows", name)
     state = read_state(workflow)
     if not any(row.phase in ("pending", "running") for row in state.rows):
         return state, []
     pods = api.items("pods", {WORKFLOW_LABEL: name})
-    return read_state(workflow, pods), hopeless(pods)
+    return read_state(workflow, pods, waits=(quota or QuotaWords(api)).of(pods)), hopeless(pods)
 
 
 def ended(api: Api, state: RunState) -> None:

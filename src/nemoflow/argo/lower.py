@@ -17,6 +17,8 @@ from nemoflow.argo.pod import (
     CLAIM_WAIT_S,
     HOLDER,
     HOLDER_ENV,
+    LAST_WORDS,
+    LIMIT,
     LOCKED,
     POD,
     RETRY_IF,
@@ -24,6 +26,7 @@ from nemoflow.argo.pod import (
     attempt_patch,
     executor_patch,
     node_selector,
+    queue_labels,
     resources,
     tolerations,
 )
@@ -40,7 +43,7 @@ FOLDER = PurePosixPath("/etc/nemoflow/workflow")
 """Where a pod finds the workflow file."""
 NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 RUN, ROOT, SET, FILE = (f"{{{{workflow.parameters.{name}}}}}" for name in ("run", "root", "set", "workflow"))
-SHARD = "{{inputs.parameters.shard}}"
+SHARD, ATTEMPT, LAST_END = "{{inputs.parameters.shard}}", "{{retries}}", "{{lastRetry.exitCode}}"
 
 
 def lower(pipeline: Pipeline, cluster: Cluster, name: str, file: str, run: str, root: str = "") -> "WorkflowTemplate":
@@ -111,10 +114,11 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
             yield from _texts(part, where)
 
 
-def command(node: Node, name: str) -> list[str]:
+def command(node: Node, name: str, retries: int) -> list[str]:
     """A pod's whole command line, with the workflow's parameters in their places."""
     shards = ["--shard", f"{SHARD}/{node.shards}"] if node.shards > 1 else []
-    return [*argv(str(FOLDER / f"{name}.toml"), node.name, RUN, ROOT, SET), *shards, "--wait", str(CLAIM_WAIT_S)]
+    tries = ["--retries", str(retries), "--attempt", ATTEMPT, "--after", LAST_END, "--last-words", LAST_WORDS]
+    return [*argv(str(FOLDER / f"{name}.toml"), node.name, RUN, ROOT, SET), *shards, "--wait", str(CLAIM_WAIT_S), *tries]
 
 
 def _container(node: Node, cluster: Cluster, name: str) -> "Container":
@@ -123,7 +127,7 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
 
     pool_name = cluster.pool_name(node, name)
     pool = cluster.pools[pool_name]
-    program, *args = command(node, name)
+    program, *args = command(node, name, pool.retries)
     environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "NEMOFLOW_IMAGE": cluster.image(node)}  # noqa: S108
     if cluster.sees_token(node):
         environment[HOLDER_ENV] = f"{HOLDER}/{node.name}"
@@ -140,13 +144,13 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
             m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name=cluster.s3.config)),
             m.EnvFromSource(secret_ref=m.SecretEnvSource(name=cluster.s3.secret)),
         ],
-        labels={"nemoflow/step": node.name, "nemoflow/pool": pool_name},
+        labels={"nemoflow/step": node.name, "nemoflow/pool": pool_name, **queue_labels(pool)},
         resources=m.ResourceRequirements.model_validate(resources(cluster, pool)),
         node_selector=node_selector(cluster, pool) or None,
         tolerations=[m.Toleration.model_validate(toleration) for toleration in tolerations(cluster, pool)] or None,
         service_account_name=cluster.account(node),
         security_context=m.SecurityContext.model_validate(LOCKED),
-        retry_strategy=_retry(pool),
+        retry_strategy=_retry(),
         active_deadline_seconds=pool.deadline_s,
         pod_spec_patch=attempt_patch(pool),
         **_volumes(cluster, pool, sees_token=cluster.sees_token(node)),
@@ -237,9 +241,9 @@ def _ttl(cluster: Cluster) -> Any:
     return m.TTLStrategy(seconds_after_success=cluster.keep.done_s, seconds_after_failure=cluster.keep.failed_s)
 
 
-def _retry(pool: Pool) -> Any:
+def _retry() -> Any:
     from hera.workflows import RetryStrategy
     from hera.workflows import models as m
 
     backoff = m.Backoff.model_validate(BACKOFF)
-    return RetryStrategy(limit=str(pool.retries), retry_policy="Always", expression=RETRY_IF, backoff=backoff)
+    return RetryStrategy(limit=str(LIMIT), retry_policy="Always", expression=RETRY_IF, backoff=backoff)

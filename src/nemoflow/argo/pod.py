@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from nemoflow.argo.cluster import Cluster, Pool
+from nemoflow.flow.tries import ASKED_TO_STOP, MORE_MEMORY
 
 USER = 65532
 """The user of nemoflow's images, and of every container of a pod."""
@@ -43,17 +44,32 @@ ARGO_CONTAINERS = {
     "containers": [{"name": "wait", "securityContext": LOCKED}],
 }
 
+LAST_WORDS = "/dev/termination-log"
+"""What a step writes there stands in the message of its pod, which Argo copies into `lastRetry.message`."""
+
 PASSING = (
     "lastRetry.exitCode == '75'"  # nemoflow says: try again
-    " || lastRetry.exitCode == '137' && asInt(retries) < 3"  # no memory left: again with more, but not for ever
+    f" || lastRetry.exitCode == '137' && !(lastRetry.message contains '{MORE_MEMORY}')"  # no memory left: again, with more
+    f" || lastRetry.exitCode == '137' && lastRetry.message contains '{ASKED_TO_STOP}'"  # sent away, and too slow to go
     " || lastRetry.exitCode == '-1' && !(lastRetry.message contains 'forbidden')"  # the pod is gone; not one that was never admitted
 )
-RETRY_IF = f"({PASSING}) && !(lastRetry.message contains 'deadline')"
-"""Which attempt gets a successor. Exit codes 1 and 2 do not, nor does one that took longer than its deadline.
+LASTING = (
+    "lastRetry.message contains 'longer than the specified deadline'"
+    " || lastRetry.message contains 'Usage of EmptyDir'"  # a pod that fills its own disk does so again
+    " || lastRetry.message contains 'local ephemeral storage'"
+    " || lastRetry.message contains 'ephemeral local storage'"
+)
+RETRY_IF = f"({PASSING}) && !({LASTING})"
+"""Which attempt gets a successor. Exit codes 1, 2 and 69 do not, nor does one that took longer than its deadline.
 
-Argo waits for the back-off before it looks at this, so the first pause is short.
+Argo counts attempts, whatever ended them, and has no other memory. So its limit is out of the way, and the step itself counts those of its
+passing failures that are its own (`flow.tries`): it ends with 69 when they are too many.
 """
-BACKOFF = {"duration": "5s", "factor": "3", "cap": "5m"}
+LIMIT = 500
+"""Attempts in all: a training that is sent away every twenty minutes has a week."""
+BACKOFF = {"duration": "5s", "factor": "2", "cap": "1m"}
+"""Argo waits for it before it looks at the expression. It grows by attempt: a run that is often sent away pays the cap each time."""
+QUEUE_LABEL, PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
 
 
 def executor_patch() -> str:
@@ -72,6 +88,12 @@ def resources(cluster: Cluster, pool: Pool) -> dict[str, dict[str, str]]:
     """What a first attempt asks for and may take."""
     gpus = {cluster.gpu_classes[pool.gpu_class].resource: str(pool.gpus)} if pool.gpus else {}
     return {"requests": {"cpu": pool.cpu, "memory": pool.memory, **gpus}, "limits": {"memory": pool.memory, **gpus}}
+
+
+def queue_labels(pool: Pool) -> dict[str, str]:
+    """Labels by which Kueue holds a pod until there is quota for it."""
+    labels = {QUEUE_LABEL: pool.queue, PRIORITY_LABEL: pool.priority}
+    return {key: value for key, value in labels.items() if value}
 
 
 def node_selector(cluster: Cluster, pool: Pool) -> dict[str, str]:

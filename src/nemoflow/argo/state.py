@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_OK, EXIT_TRY_AGAIN
+from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP, EXIT_OK, EXIT_TRY_AGAIN
 
 Object = Mapping[str, Any]
 Phase = Literal["waiting", "pending", "running", "done", "failed", "skipped"]
@@ -77,13 +77,13 @@ class RunState:
         return self.exit_code is not None
 
 
-def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None = None) -> RunState:
-    """Read a Workflow and, for the reasons why something is pending, its pods."""
+def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None = None, waits: Mapping[str, str] | None = None) -> RunState:
+    """Read a Workflow and, for the reasons why something is pending, its pods; `waits` tells why pods wait for quota, by their names."""
     status = workflow.get("status") or {}
     labels = workflow["metadata"].get("labels") or {}
     phase = status.get("phase") or ""
     nodes = list(nodes_of(status).values())
-    rows = tuple(_row(part, now, is_over=phase in OVER) for part in _parts(workflow, nodes, pods))
+    rows = tuple(_row(part, now, waits or {}, is_over=phase in OVER) for part in _parts(workflow, nodes, pods))
     return RunState(
         name=workflow["metadata"]["name"],
         uid=workflow["metadata"]["uid"],
@@ -106,7 +106,7 @@ def exit_code(workflow: Object) -> int:
         return EXIT_BAD_INPUT
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:
-        return codes[0]
+        return EXIT_TRY_AGAIN if codes[0] == EXIT_GIVEN_UP else codes[0]
     message = status.get("message") or ""
     if workflow["spec"].get("shutdown") or failed or "deadline" in message or UNSEEN_TEMPLATE.search(message):
         return EXIT_TRY_AGAIN  # stopped, lost, or out of time: nothing says that it would fail again
@@ -209,7 +209,7 @@ def _parts(workflow: Object, nodes: Sequence[Object], pods: Sequence[Object]) ->
     return [*found, exit_handler] if exit_handler.nodes else found
 
 
-def _row(part: _Part, now: float | None, *, is_over: bool) -> Row:
+def _row(part: _Part, now: float | None, waits: Mapping[str, str], *, is_over: bool) -> Row:
     phases = [PHASES[node.get("phase") or ""] for node in part.heads]
     phase = _phase(phases, part.shards, part.attempts)
     if is_over and phase in ("pending", "running"):
@@ -225,7 +225,7 @@ def _row(part: _Part, now: float | None, *, is_over: bool) -> Row:
         done=min(part.shards, phases.count("done")),
         attempts=len(part.attempts),
         seconds=max(0.0, until - min(starts)) if starts else 0.0,
-        why=_why(part, phase),
+        why=_why(part, phase, waits),
     )
 
 
@@ -242,13 +242,13 @@ def _phase(phases: Sequence[Phase], shards: int, attempts: Sequence[Object]) -> 
     return "running" if is_running or "done" in phases else "pending"
 
 
-def _why(part: _Part, phase: Phase) -> str:
+def _why(part: _Part, phase: Phase, waits: Mapping[str, str]) -> str:
     if phase in ("waiting", "done", "skipped"):
         return ""
     if phase == "failed":
         last = [node for node in part.attempts if PHASES[node.get("phase") or ""] == "failed" and node.get("message")]
         return str(last[-1]["message"]) if last else next((str(node["message"]) for node in part.heads if node.get("message")), "")
-    reasons = {why for pod in part.pods if (why := why_pending(pod))}
+    reasons = {why for pod in part.pods if (why := waits.get(pod["metadata"]["name"]) or why_pending(pod))}
     at_work = [node for node in (*part.heads, *part.attempts) if PHASES[node.get("phase") or ""] in ("pending", "running")]
     reasons |= {message for node in at_work if (message := node.get("message") or "") and message not in STARTING}
     return "; ".join(sorted(reasons))
@@ -260,6 +260,8 @@ def why_pending(pod: Object) -> str:
     if status.get("phase") != "Pending":
         return ""
     for condition in status.get("conditions") or ():
+        if condition.get("reason") == "SchedulingGated":
+            return "waiting for quota"
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("message") or condition.get("reason") or "not scheduled yet")
     for found in _container_statuses(pod):

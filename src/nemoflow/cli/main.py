@@ -21,6 +21,7 @@ COMMANDS = {
     "follow": ("nemoflow.cli.submit:follow_run", "Follow a run on a cluster."),
     "logs": ("nemoflow.cli.submit:logs", "Print what a step's pods say."),
     "stop": ("nemoflow.cli.submit:stop_run", "End a run on a cluster, and clean up after it."),
+    "queue": ("nemoflow.cli.queue:queue", "Say who holds and who waits for quota on a cluster, and what would let them in."),
     "teacher": ("nemoflow.cli.teacher:teacher", "Show who holds a sleeping teacher, and put right what nobody does."),
     "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),

@@ -14,6 +14,7 @@ import click
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
 from nemoflow.flow.progress import Quiet, progress_for
+from nemoflow.flow.tries import ASKED_TO_STOP, Tries
 from nemoflow.flow.workflow import Workflow, build_pipeline, load_workflow
 from nemoflow.pipelines import PIPELINES
 from nemoflow.store import open_store
@@ -53,6 +54,7 @@ def place_of(
     quiet: bool = False,
     holder_pid: int | None = None,
     claim_wait_s: float = 0.0,
+    tries: Tries = Tries(),  # noqa: B008  frozen
 ) -> Place:
     """Where a workflow's run lies; `holder_pid` is the process whose end ends what a step leaves running."""
     store = open_store(root or workflow.head.root)
@@ -64,11 +66,12 @@ def place_of(
         compress=workflow.head.compress,
         holder_pid=holder_pid,
         claim_wait_s=claim_wait_s,
+        tries=tries,
     )
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
+def stop_on_signals(tries: Tries = Tries()) -> Iterator[Callable[[], bool]]:  # noqa: B008  frozen
     """SIGTERM and Ctrl-C ask the run to stop: it saves, cleans up and ends with 75; a second Ctrl-C ends it at once."""
     asked = threading.Event()
 
@@ -76,6 +79,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         if asked.is_set() and signum == signal.SIGINT:
             raise KeyboardInterrupt
         asked.set()
+        tries.say(ASKED_TO_STOP)
         sys.stderr.write(f"nemoflow: {signal.Signals(signum).name}: saving, then stopping\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -2,19 +2,22 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from nemoflow.cli.options import DEFAULT_ROOT, ROOT, RUN, SETS, load, place_of, stack, stop_on_signals
 from nemoflow.cli.run import describe
-from nemoflow.errors import ConfigError
+from nemoflow.errors import ConfigError, NemoflowError
 from nemoflow.flow.execute import execute
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place, absolute_uri
 from nemoflow.flow.plan import why_it_rests
 from nemoflow.flow.progress import progress_for
 from nemoflow.flow.step import Shard, Step
+from nemoflow.flow.tries import Tries
 from nemoflow.flow.workflow import import_value, make_workflow, parse_sets
 from nemoflow.store import open_store
 
@@ -30,6 +33,12 @@ from nemoflow.store import open_store
 @click.option("--fresh", is_flag=True, help="Do not reuse results of other runs.")
 @click.option("--force", is_flag=True, help="Overwrite a result that another config or input made at the same address.")
 @click.option("--wait", "wait_s", type=float, default=0.0, metavar="S", help="Seconds to wait where another process is at this node.")
+@click.option(
+    "--retries", type=int, default=None, metavar="N", help="End with 69 instead of 75 after so many passing failures of earlier attempts."
+)
+@click.option("--attempt", type=int, default=0, metavar="N", help="Number of this attempt; 0 forgets what earlier ones counted.")
+@click.option("--after", type=int, default=0, metavar="CODE", help="Exit code of the attempt before.")
+@click.option("--last-words", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Where to write how it ended.")
 def step(
     target: str,
     node: str | None,
@@ -41,6 +50,10 @@ def step(
     fresh: bool,
     force: bool,
     wait_s: float,
+    retries: int | None,
+    attempt: int,
+    after: int,
+    last_words: Path | None,
 ) -> None:
     """Run NODE of a workflow, as its pod would; or a STEP of its own on files.
 
@@ -48,13 +61,15 @@ def step(
     nemoflow step workflows/demo.toml train
     nemoflow step filter --input traces=traces.jsonl --set '{"min_chars": 100}' --run mine
     """  # noqa: D301
+    tries = Tries(attempt, retries, after, last_words)
+    tries.begin()
     part = _shard(shard)
-    with stop_on_signals() as stopping:
+    with _last_words(tries), stop_on_signals(tries) as stopping:
         if target.endswith(".toml"):
             loaded, pipeline = load(Path(target), sets)
             if node is None:
                 raise ConfigError(f"{target}: which node? One of {', '.join(pipeline.by_name)}")
-            place = place_of(loaded, root, run_name, stopping, holder_pid=_caller(), claim_wait_s=wait_s)
+            place = place_of(loaded, root, run_name, stopping, holder_pid=_caller(), claim_wait_s=wait_s, tries=tries)
             why = "" if force else why_it_rests(pipeline, pipeline.node(node), place, fresh=fresh)
             if why:
                 click.echo(f"{node}: not needed: {why}")
@@ -66,6 +81,15 @@ def step(
     click.echo(f"{node}: {describe(manifest)}")
     for output in manifest.outputs.values():
         click.echo(f"  {place.store.address(output.address)}")
+
+
+@contextmanager
+def _last_words(tries: Tries) -> Iterator[None]:
+    try:
+        yield
+    except NemoflowError as error:
+        tries.say(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _caller() -> int | None:

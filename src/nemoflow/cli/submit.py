@@ -8,10 +8,11 @@ import click
 from nemoflow.argo.cluster import load_cluster
 from nemoflow.cli.cluster import CLUSTER, NAMESPACE, Rendered, find_cluster, open_api, render_workflow, with_sets
 from nemoflow.cli.options import ROOT, RUN, SETS, WORKFLOW, place_of, stack
+from nemoflow.cli.plan import sleeping
 from nemoflow.errors import ConfigError
 from nemoflow.flow.build import code_version
 from nemoflow.flow.pipeline import Pipeline
-from nemoflow.flow.plan import make_plan
+from nemoflow.flow.plan import Plan, make_plan
 from nemoflow.flow.summary import summarize
 from nemoflow.flow.workflow import Workflow
 from nemoflow.store import open_store
@@ -33,6 +34,7 @@ def submit(
 
     Ctrl-C leaves the run at work. What is done already is not done again.
     """
+    from nemoflow.argo.admit import check_quota
     from nemoflow.argo.api import connect
     from nemoflow.argo.submit import Request, check_cluster, check_code, send
 
@@ -44,7 +46,9 @@ def submit(
     request = Request(rendered.template.to_dict(), run_name or loaded.run, root or _root(rendered), sets)
     api = connect(cluster.namespace)
     unseen = check_cluster(api, cluster, request)
-    _check_bucket(loaded, pipeline, request)
+    plan = _check_bucket(loaded, pipeline, request)
+    _, hidden = check_quota(api, cluster, pipeline, rendered.name, sleeping(plan))
+    unseen += hidden
     if unseen:
         click.echo(f"not looked at, for want of the right to: {', '.join(unseen)}")
     sent = send(api, request)
@@ -61,8 +65,8 @@ def _root(rendered: Rendered) -> str:
     return head if head.startswith("s3://") else rendered.cluster.root
 
 
-def _check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") -> None:
-    """The bucket and every outside input are there, and nothing under the run's name is another config's."""
+def _check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") -> Plan:
+    """What the run will do, once the bucket and every outside input are there, and nothing under the run's name is another config's."""
     if not request.root.startswith("s3://"):
         raise ConfigError(f"--root {request.root!r}: pods have no folder in common; s3://bucket/prefix is right")
     place = place_of(workflow, request.root, request.run, quiet=True)
@@ -78,6 +82,7 @@ def _check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") ->
     idle = [step.node.name for step in plan.nodes if step.action in ("done", "reuse")]
     if idle:
         click.echo(f"done already: {', '.join(idle)}")
+    return plan
 
 
 def _follow(api: "Api", name: str, run: str) -> bool:

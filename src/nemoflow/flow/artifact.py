@@ -49,7 +49,7 @@ class StoredInput:
             raise InputError(f"{self.address}: {self.kind} has no rows; it is a folder")
         for file in self._output.files:
             if file.path.endswith(ROW_SUFFIXES):
-                yield from read_rows(self._store, f"{self._output.address}/{file.path}", self.kind.rows, digest=file.digest or None)
+                yield from read_rows(self._store, self._key(file.path), self.kind.rows, digest=file.digest or None)
 
     def folder(self) -> Path:
         """The files as a local folder."""
@@ -60,7 +60,7 @@ class StoredInput:
 
     def json(self, name: str) -> dict[str, Any]:
         """One JSON file."""
-        key = f"{self._output.address}/{name}"
+        key = self._key(name)
         data, address = self._store.read_bytes(key), self._store.address(key)
         for file in self._output.files:
             if file.path == name and file.digest and xxhash.xxh3_128_hexdigest(data) != file.digest:
@@ -71,6 +71,10 @@ class StoredInput:
         """Remove local copies."""
         if self._cache is not None:
             self._cache.cleanup()
+
+    def _key(self, name: str) -> str:
+        """Of one of its files; an object that lies right under a root has no folder."""
+        return f"{self._output.address}/{name}" if self._output.address else name
 
 
 class LocalInput:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+from pydantic import ValidationError
 
 from nemoflow.errors import EXIT_BUG, ConfigError, DriftError, NemoflowError, StoreError
 from nemoflow.flow.artifact import StoredOutput
@@ -101,12 +102,15 @@ def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) 
     except BaseException as error:
         scratch.close()
         known = _as_nemoflow_error(error, place)
+        passing = place.tries.passing(_failure(place, node, shard), known)
+        known = place.tries.judge(known, passing)
         record = FailureRecord(
             error=str(known or error) or type(error).__name__,
             type=type(known or error).__name__,
             exit_code=known.exit_code if known else EXIT_BUG,
             started=started,
             seconds=round(time.monotonic() - begun, 3),
+            passing=passing,
         )
         _write_failure(place, failure_key, record)
         if known is not None and known is not error:
@@ -200,6 +204,14 @@ def _full_disk(error: BaseException, place: Place) -> str:
         return ""
     says_so = os.strerror(errno.ENOSPC) in str(error)
     return next((str(folder) for folder in folders if shutil.disk_usage(folder).free < FULL_BYTES), str(folders[0]) if says_so else "")
+
+
+def _failure(place: Place, node: Node, shard: Shard) -> FailureRecord | None:
+    """How the attempt before ended; None where the store does not say."""
+    try:
+        return place.failure(node.name, shard)
+    except (StoreError, ValidationError):
+        return None
 
 
 def _write_failure(place: Place, key: str, record: FailureRecord) -> None:

@@ -98,6 +98,8 @@ class FailureRecord(_Part):
     exit_code: int
     started: str
     seconds: float
+    passing: int = 0
+    """Failures of its own that may pass, over all attempts of this Workflow so far; being stopped is none."""
 
 
 def node_key(run: str, node: str) -> str:

@@ -16,6 +16,7 @@ from nemoflow.flow.manifest import FailureRecord, FileRecord, Manifest, OutputRe
 from nemoflow.flow.pipeline import From, Node
 from nemoflow.flow.progress import Quiet
 from nemoflow.flow.step import Progress, Shard
+from nemoflow.flow.tries import Tries
 from nemoflow.store import Entry, Store, open_store
 
 RUN_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -37,6 +38,8 @@ class Place:
     holder_pid: int | None = None
     claim_wait_s: float = 0.0
     """How long to wait for an address that another process holds."""
+    tries: Tries = field(default_factory=Tries)
+    """Which attempt this is, where something else starts the attempts."""
 
     def __post_init__(self) -> None:
         if not RUN_NAME.fullmatch(self.run):

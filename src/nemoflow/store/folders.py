@@ -33,12 +33,12 @@ def fetch_folder(store: Store, prefix: str, files: Iterable[FileInfo], cache: Pa
     A file that changed since it was published is an InputError; in a folder store one over `WHOLE_BYTES` is judged by its size, since
     reading a base model of 60 GB twice would take minutes. What an earlier call left whole in `cache` is not fetched again.
     """
-    local = store.local_path(prefix)
+    local = store.local_path(prefix) if prefix else None  # an object right under a root of its own
     for file in files:
         if local is not None:
             _check(store, f"{check_key(prefix)}/{file.path}", local / file.path, file)
         elif not _is_whole(cache / check_key(file.path), file):
-            _fetch(store, f"{prefix}/{file.path}", file, cache / file.path)
+            _fetch(store, f"{prefix}/{file.path}" if prefix else file.path, file, cache / file.path)
     if local is None:
         cache.mkdir(parents=True, exist_ok=True)
     return local or cache

@@ -1,0 +1,135 @@
+"""admit: whether the pods of a pipeline can ever be admitted by the queues that their pools name; nothing is sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nemoflow.argo.api import Api
+from nemoflow.argo.cluster import Cluster, Pool, size
+from nemoflow.argo.pod import QUEUE_LABEL, node_selector, resources, tolerations
+from nemoflow.argo.queues import FORBIDDEN, MISSING, Queues, read_queues
+from nemoflow.argo.quota import Ask, asked, number
+from nemoflow.errors import ClusterRefused, ConfigError
+from nemoflow.flow.pipeline import Pipeline
+
+Object = Mapping[str, Any]
+
+
+def queued_pools(cluster: Cluster, pipeline: Pipeline, workflow: str) -> dict[str, list[str]]:
+    """Pools that name a queue, and the nodes that run there."""
+    found: dict[str, list[str]] = {}
+    for node in pipeline.by_name.values():
+        pool = cluster.pool_name(node, workflow)
+        if cluster.pools[pool].queue:
+            found.setdefault(pool, []).append(node.name)
+    return found
+
+
+def ask(cluster: Cluster, pool: Pool) -> Ask:
+    """What a pod of a pool asks for at the most: with the memory of an attempt after one that ran out of it."""
+    amounts = {**resources(cluster, pool)["requests"], "memory": pool.more_memory}
+    return Ask({name: size(amount) for name, amount in amounts.items()}, node_selector(cluster, pool), tuple(tolerations(cluster, pool)))
+
+
+def check_quota(
+    api: Api, cluster: Cluster, pipeline: Pipeline, workflow: str, deployments: Mapping[str, int] | None = None
+) -> tuple[Queues | None, list[str]]:
+    """The queues, None where the run has nothing to do with any, and what could not be looked at.
+
+    `deployments` are teachers that the run will wake, by name, with their replicas. Raises ConfigError, naming field, value and what
+    would be right, where something can never be admitted.
+    """
+    pools = queued_pools(cluster, pipeline, workflow)
+    unseen: list[str] = []
+    teachers = list(_queued_deployments(api, deployments or {}, unseen))
+    if not pools and not teachers:
+        return None, unseen
+    queues = _read(api, cluster, pools, unseen)
+    if queues is None:
+        return None, unseen
+    wrong = [line for name, nodes in pools.items() for line in _pool_troubles(api, queues, cluster, name, nodes)]
+    wrong += [line for name, replicas, found in teachers for line in _teacher_troubles(queues, name, replicas, found)]
+    if wrong:
+        raise ConfigError("this run can never be admitted: " + "; ".join(wrong))
+    return queues, [*unseen, *queues.unseen]
+
+
+def _read(api: Api, cluster: Cluster, pools: Mapping[str, Sequence[str]], unseen: list[str]) -> Queues | None:
+    try:
+        return read_queues(api)
+    except ClusterRefused as error:
+        if error.status == FORBIDDEN:
+            unseen.append(f"queues of namespace {api.namespace}")
+            return None
+        if error.status:
+            raise
+        names = ", ".join(f"pools.{name}.queue = {cluster.pools[name].queue!r}" for name in pools) or "the teacher's queue"
+        raise ConfigError(f"{names}: {error}; install Kueue, or leave the queue out") from None
+
+
+def _pool_troubles(api: Api, queues: Queues, cluster: Cluster, name: str, nodes: Sequence[str]) -> Iterator[str]:
+    pool = cluster.pools[name]
+    where = f"pools.{name} (for {', '.join(nodes)})"
+    if pool.queue not in queues.local:
+        known = ", ".join(sorted(queues.local)) or "none"
+        yield f"{where}: queue = {pool.queue!r}: namespace {queues.namespace} has no such LocalQueue; there are: {known}"
+        return
+    if pool.priority and (others := _other_priorities(api, pool.priority)) is not None:
+        yield f"{where}: priority = {pool.priority!r}: there is no such WorkloadPriorityClass; there are: {others}"
+    team = queues.local[pool.queue]
+    if team in queues.quotas.teams:
+        for trouble in queues.quotas.obstacles(team, ask(cluster, pool)):
+            yield f"{where}: {_field(cluster, pool, trouble)}{trouble}"
+
+
+def _field(cluster: Cluster, pool: Pool, trouble: str) -> str:
+    """Which field of the pool asks for a resource."""
+    resource = trouble.partition(":")[0]
+    if pool.gpus and resource == cluster.gpu_classes[pool.gpu_class].resource:
+        return f"gpus = {pool.gpus} of class {pool.gpu_class!r}: "
+    return {"cpu": f"cpu = {pool.cpu!r}: ", "memory": f"memory_after_oom = {pool.more_memory!r}: "}.get(resource, "")
+
+
+def _other_priorities(api: Api, wanted: str) -> str | None:
+    """Names of the priorities that there are; None where the wanted one is among them, or one may not look."""
+    try:
+        known = [each["metadata"]["name"] for each in api.get("workloadpriorityclasses")["items"]]
+    except ClusterRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None
+    return None if wanted in known else ", ".join(known) or "none"
+
+
+def _queued_deployments(api: Api, deployments: Mapping[str, int], unseen: list[str]) -> Iterator[tuple[str, int, Object]]:
+    for name, replicas in deployments.items():
+        try:
+            found = api.get("deployments", name)
+        except ClusterRefused as error:
+            if error.status not in (FORBIDDEN, MISSING):
+                raise
+            unseen.append(f"deployments/{name}")
+            continue
+        if (found["metadata"].get("labels") or {}).get(QUEUE_LABEL):
+            yield name, replicas, found
+
+
+def _teacher_troubles(queues: Queues, name: str, replicas: int, found: Object) -> Iterator[str]:
+    queue = found["metadata"]["labels"][QUEUE_LABEL]
+    where = f"Deployment {name}"
+    if queue not in queues.local:
+        known = ", ".join(sorted(queues.local)) or "none"
+        yield f"{where}: teacher.queue = {queue!r}: namespace {queues.namespace} has no such LocalQueue; there are: {known}"
+        return
+    team, each = queues.local[queue], asked(found["spec"]["template"]["spec"])
+    if team not in queues.quotas.teams:
+        return
+    if troubles := queues.quotas.obstacles(team, each):
+        yield from (f"{where}: one copy: {trouble}" for trouble in troubles)
+        return
+    for resource, amount in each.gpus.items():
+        most = sum(queues.quotas.most(team, cell) for cell in queues.quotas.teams[team].cells if cell[1] == resource)
+        if replicas * amount > most:
+            yield (
+                f"{where}: replicas = {replicas} of {number(amount)} {resource} each are more than the {number(most)} that {team} "
+                f"could ever have; at most {int(most // amount)} replicas are right"
+            )
