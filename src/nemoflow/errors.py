@@ -9,6 +9,7 @@
     |-- ClaimError               75   another process holds the address
     |-- ProviderError            75   a model endpoint is away, overloaded or talks nonsense: waiting helps
     |   `-- ProviderRefused       2   a model endpoint says no for good (401, 404, 400): waiting does not help
+    |-- SandboxError             75   the place where a model's code runs is away, full or broken
     |-- ClusterError             75   the API server of a cluster is away or busy
     |   `-- ClusterRefused        2   the API server says no for good: no such object, no right, not a valid one
     |-- RunFailed                 *   a run on a cluster ended without a result; ends with the exit code of the step that broke it
@@ -75,6 +76,12 @@ class ProviderRefused(ProviderError):
     """A model endpoint refused in a way that waiting does not cure."""
 
     exit_code = EXIT_BAD_INPUT
+
+
+class SandboxError(NemoflowError):
+    """The place where a model's code runs is away, full or broken."""
+
+    exit_code = EXIT_TRY_AGAIN
 
 
 class ClusterError(NemoflowError):
