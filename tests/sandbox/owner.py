@@ -21,10 +21,13 @@ while True:
 
 
 def descendants(of: int) -> list[int]:
+    """Processes that run, below one."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                parents[int(folder.name)] = int(parent)
         except (FileNotFoundError, ProcessLookupError):
             continue
     found = [of]

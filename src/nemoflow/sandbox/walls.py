@@ -25,9 +25,9 @@ class Walls(Config):
         return self.namespaces
 
     def lines(self) -> Iterator[str]:
-        """In words."""
-        yield "system calls: a list of some 130; no process, program, socket, tracing, signal to others"
-        yield "namespaces: own root, processes, network" if self.namespaces else f"namespaces: none ({self.why_no_namespaces})"
-        yield f"Landlock: version {self.landlock}" if self.landlock else "Landlock: none"
-        yield "files: read Python's libraries; write " + ("its own folder in memory" if self.has_files else "nothing")
-        yield f"runs as {self.user}"
+        """In words: what it is about, a colon, what holds."""
+        yield "calls: some 130 of the kernel's; no process, program, socket, tracing, signal to others"
+        yield "spaces: own root, processes, network" if self.namespaces else f"spaces: none of its own ({self.why_no_namespaces})"
+        yield f"landlock: version {self.landlock}" if self.landlock else "landlock: none"
+        yield "files: reads Python's libraries, writes " + ("a folder of its own in memory" if self.has_files else "nowhere")
+        yield f"user: {self.user}"
