@@ -32,6 +32,10 @@ OF_THE_REQUEST = frozenset({400, 413, 422})
 HEADERS = {"Content-Type": "application/json"}
 
 
+Turn = Message | Mapping[str, Any]
+"""A message, or one as the API has it where it is more than role and content."""
+
+
 class Unreachable(ProviderError):
     """Nothing listens at the URL."""
 
@@ -75,15 +79,15 @@ class ChatClient:
             await self._session.close()
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
+        self, messages: Sequence[Turn], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
     ) -> list[Completion]:
-        """Answers to one prompt, in the order of their index; `extra` are further fields of the request's JSON.
+        """Answers to one prompt, in the order of their index; `extra` are further fields of the request's JSON, such as `tools`.
 
         Raises ProviderRefused (at once) or ProviderError (after the last retry); both name URL, status and the server's words.
         """
         body = {
             "model": self._endpoint.model,
-            "messages": [message.model_dump(exclude_defaults=True) for message in messages],
+            "messages": [_turn(message) for message in messages],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
@@ -151,7 +155,8 @@ class ChatClient:
     async def _exchange(self, body: dict[str, Any], n: int, stream: Stream, begun: float) -> list[Completion]:
         if self._session is None:
             raise RuntimeError("ChatClient is used outside of `async with`")
-        sent = orjson.dumps(self._streamed(body) if self._patience.stream else body)
+        is_streamed = self._patience.stream and "tools" not in body  # calls of tools come whole
+        sent = orjson.dumps(self._streamed(body) if is_streamed else body)
         async with self._session.post(self._url, data=sent, headers=HEADERS, allow_redirects=False) as response:
             if response.status == 200 and response.content_type == "text/event-stream":
                 return await stream.read(response.content.iter_any(), lambda: time.monotonic() - begun)
@@ -193,3 +198,7 @@ class ChatClient:
     def _redact(self, text: str) -> str:
         """Servers repeat a wrong key in their message."""
         return text.replace(self._key, "***") if self._key else text
+
+
+def _turn(message: Turn) -> Mapping[str, Any]:
+    return {"role": message.role, "content": message.content} if isinstance(message, Message) else message

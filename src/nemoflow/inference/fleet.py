@@ -14,12 +14,11 @@ from typing import Any, Protocol, Self
 
 import xxhash
 
-from nemoflow.inference.client import ChatClient, Unreachable
+from nemoflow.inference.client import ChatClient, Turn, Unreachable
 from nemoflow.inference.request import Patience, Sampling
 from nemoflow.inference.tally import Tally
 from nemoflow.inference.teachers import Endpoint
 from nemoflow.inference.wire import Completion
-from nemoflow.records import Message
 
 REST_S = 30.0
 
@@ -28,7 +27,7 @@ class Chat(Protocol):
     """Access to one model."""
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
+        self, messages: Sequence[Turn], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
     ) -> list[Completion]:
         """Answers to one prompt, in the order of their index."""
         ...
@@ -91,7 +90,7 @@ class _Spread:
         self._rests_until = [0.0] * len(clients)
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
+        self, messages: Sequence[Turn], sampling: Sampling, seed: int, n: int = 1, extra: Mapping[str, Any] | None = None
     ) -> list[Completion]:
         """Ask where there is the most room; where nothing listens, ask the next. Unreachable where nobody is left."""
         tried: list[int] = []
