@@ -1,6 +1,5 @@
 import asyncio
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,11 +101,3 @@ def test_slots_are_never_lost_whoever_is_cancelled(visits, most):
         await asyncio.wait_for(visit(0), 1)
 
     asyncio.run(play())
-
-
-def test_a_limit_below_one_is_no_limit_that_anyone_can_have():
-    window = Window(1)
-    window.pressed()
-    assert window.limit == 1
-    with pytest.raises(AttributeError):
-        window.most = 5  # noqa: B010
