@@ -220,6 +220,24 @@ def test_of_two_processes_at_one_file_one_row_a_key_stands_and_is_committed_once
     assert found(ledgers[0], *keys) == found(ledgers[1], *keys)
 
 
+def test_what_comes_while_others_are_committed_is_committed_once(tmp_path):
+    shelf, late = Shelf(), iter([f"late {number}" for number in range(9)])
+
+    def clock():
+        """Is asked in the middle of a commit, where the event loop may add what has just come."""
+        if key := next(late, None):
+            ledger.add(trace(key))
+        return 0.0
+
+    keys = ["a", *(f"late {number}" for number in range(9))]
+    with begun(tmp_path, shelf, *keys, commit_rows=1, clock=clock) as ledger:
+        ledger.add(trace("a"))
+        for _ in range(30):
+            ledger.keep()
+        ledger.commit()
+    assert sorted(shelf.ids) == sorted(keys)
+
+
 def choice_of(folder, order):
     shelf = Shelf()
     for i in order:

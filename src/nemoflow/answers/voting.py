@@ -23,6 +23,10 @@ Same = Callable[[str, str], bool]
 """Whether two answers are one; what cannot be decided counts as different."""
 
 
+REMEMBERED = 10_000
+"""Pairs whose comparison is remembered."""
+
+
 @dataclass
 class Cluster:
     """Answers that are one."""
@@ -67,7 +71,7 @@ class Ballot:
 
 @contextmanager
 def open_same(metric: Metric, workers: int = 1, timeout_s: float = 2.0, memory_mb: int = 1024) -> Iterator[Same]:
-    """Equality by a metric; in any thread, a pair is compared once.
+    """Equality by a metric, in any thread; what took symbols to compare is remembered.
 
     By `competition` answers are one where their text is, without regard to case: its tolerance of 1 % would chain different numbers.
     """
@@ -82,10 +86,15 @@ class _Compared:
     def __init__(self, pool: SymbolicPool) -> None:
         self._pool = pool
         self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], bool] = {}
 
     def __call__(self, one: str, other: str) -> bool:
         settled = settle(one, other)
         if settled is not None:
             return settled[0]
         with self._lock:
-            return self._pool.verify(one, other).verdict == "right"
+            if (one, other) not in self._known:
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                self._known[one, other] = self._pool.verify(one, other).verdict == "right"
+            return self._known[one, other]

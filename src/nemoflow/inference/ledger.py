@@ -207,11 +207,14 @@ class Ledger:
         with self._committing:
             try:
                 self._write_fresh()
-            finally:  # a full disk here does not mean that the shelf takes nothing
-                waiting = self._waiting + [trace for trace in self._fresh if trace.error is None]
-                for rows in _batches(waiting, BATCH):
-                    self._commit(rows)
-                self._waiting.clear()
+            except StoreError:  # a full disk here does not mean that the shelf takes nothing
+                rest, self._waiting, self._fresh = self._waiting + self._fresh, [], []
+                for rows in _batches((trace for trace in rest if trace.error is None), BATCH):
+                    self._shelf.append(self._group, rows)  # the next process takes the part over, since its name is not laid down
+                raise
+            while rows := tuple(self._waiting[:BATCH]):
+                self._commit(rows)
+                del self._waiting[: len(rows)]
 
     def _write_fresh(self) -> None:
         fresh = self._fresh[:]
@@ -238,6 +241,7 @@ class Ledger:
         if not rows:
             return
         name = self._shelf.append(self._group, rows)
+        # A kill here is no harm: the next process finds a part whose name is not laid down, and takes it over.
         with self._writing():
             marks = [(COMMITTED, trace.id, KEPT) for trace in rows]
             self._file.executemany("UPDATE rows SET state = ? WHERE id = ? AND state = ?", marks)
