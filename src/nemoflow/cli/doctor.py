@@ -16,7 +16,7 @@ from nemoflow.flow.build import code_version, read_build
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
 from nemoflow.flow.workflow import Workflow
-from nemoflow.inference.teachers import Teacher, could_wake
+from nemoflow.inference.teachers import could_wake
 from nemoflow.steps.wake_teacher import WakeTeacherConfig
 from nemoflow.store import open_store
 
@@ -140,7 +140,7 @@ def _teachers(pipeline: Pipeline) -> Iterator[Finding]:
     for node in pipeline.nodes:
         if isinstance(node.config, WakeTeacherConfig):
             try:
-                why = could_wake(Teacher(**node.config.model_dump()))
+                why = could_wake(node.config.teacher())
             except NemoflowError as error:
                 yield Finding(node.name, False, str(error))
             else:

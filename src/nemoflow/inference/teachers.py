@@ -18,7 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from nemoflow.errors import ConfigError, InputError, ProviderError
 from nemoflow.inference import guard
 from nemoflow.inference.deployment import SleepingDeployment, connect
 from nemoflow.inference.readiness import base_url, look, read_key, wait_until_ready
+from nemoflow.inference.tally import Price
 from nemoflow.records import Record
 
 PORT = "{port}"
@@ -51,6 +52,11 @@ class Teacher:
     api_key_env: str = ""
     deadline_s: float = 600.0
     lifetime_s: float = 43200.0
+    price: Price = field(default_factory=Price)
+    more_urls: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 1.0
+    mixed: tuple["Teacher", ...] = ()
+    """Further teachers, of kind `url`."""
 
 
 class Process(Record):
@@ -81,6 +87,23 @@ class Endpoint(Record):
     api_key_env: str = ""
     process: GuardedProcess | None = None
     deployment: SleepingDeployment | None = None
+    price: Price = Price()
+    more_urls: Mapping[str, float] = {}
+    """Where the same model answers too, each with its share of the requests against 1 for `url`."""
+    weight: float = 1.0
+    """Share of the samples against that of the other teachers of a mix."""
+    mixed: tuple["Endpoint", ...] = ()
+    """Further teachers that take part of the samples."""
+
+    @property
+    def teachers(self) -> tuple["Endpoint", ...]:
+        """This one and those mixed in."""
+        return (self, *self.mixed)
+
+    @property
+    def places(self) -> list[tuple["Endpoint", float]]:
+        """Every URL of this model, with its share."""
+        return [(self, 1.0), *((self.model_copy(update={"url": url}), share) for url, share in self.more_urls.items())]
 
 
 @dataclass(frozen=True)
@@ -115,7 +138,8 @@ def wake(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[
     `folder` keeps the log and what a later attempt needs to find the process; `holder_pid` is the process whose end ends it.
     Raises ConfigError (wrong model, no such command), ProviderRefused (401, 404), ProviderError (not ready in time, died), Stopped.
     """
-    read_key(teacher.api_key_env)
+    for each in (teacher, *teacher.mixed):
+        read_key(each.api_key_env)
     if teacher.kind == "deployment":
         return _wake_deployment(teacher, note, stopping)
     if teacher.kind == "url":
@@ -126,10 +150,17 @@ def wake(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[
         seconds = wait_until_ready(
             endpoint.url, teacher.model, teacher.api_key_env, teacher.deadline_s, note, lambda: _check(endpoint, folder), stopping
         )
+        for other in _others(endpoint):
+            seconds += wait_until_ready(other.url, other.model, other.api_key_env, teacher.deadline_s, note, lambda: None, stopping)
     except BaseException:
         release(endpoint)
         raise
     return Woken(endpoint, seconds, adopted)
+
+
+def _others(endpoint: Endpoint) -> list[Endpoint]:
+    """Every further place where the step will ask."""
+    return [place for teacher in endpoint.teachers for place, _ in teacher.places][1:]
 
 
 def _wake_deployment(teacher: Teacher, note: Callable[[str], None], stopping: Callable[[], bool]) -> Woken:
@@ -166,7 +197,17 @@ def read_endpoint(values: Mapping[str, Any], where: str) -> Endpoint:
 
 
 def _endpoint(teacher: Teacher, url: str, process: GuardedProcess | None) -> Endpoint:
-    return Endpoint(url=url, model=teacher.model, revision=teacher.revision, api_key_env=teacher.api_key_env, process=process)
+    return Endpoint(
+        url=url,
+        model=teacher.model,
+        revision=teacher.revision,
+        api_key_env=teacher.api_key_env,
+        process=process,
+        price=teacher.price,
+        more_urls={base_url(more): share for more, share in teacher.more_urls.items()},
+        weight=teacher.weight,
+        mixed=tuple(_endpoint(other, base_url(other.url), None) for other in teacher.mixed),
+    )
 
 
 def _start_or_adopt(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[[str], None]) -> tuple[Endpoint, bool]:

@@ -1,22 +1,51 @@
 """The step `harvest`: asks a teacher for traces of each problem; what an earlier run has asked is not asked again."""
 
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
+import orjson
 from pydantic import Field, model_validator
 
+from nemoflow.answers.verdicts import Metric
 from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
+from nemoflow.models.families import Effort
 from nemoflow.steps.watch import filled
+
+if TYPE_CHECKING:
+    from nemoflow.harvest.respond import Repairs
+    from nemoflow.harvest.traces import Course
 
 
 class HarvestConfig(AskConfig):
     """Options of `harvest`."""
 
     samples: int = Field(4, ge=1)
-    """Traces of each problem; raising it asks only for the new ones."""
+    """Traces of each problem, and of each effort; raising it asks only for the new ones."""
     categories: dict[str, int] = Field({})
     """Problems to take of each category, the first of the set: `{numeral = 200}`; empty takes all, else an unnamed category gives none."""
+    efforts: tuple[Effort, ...] = ()
+    """How hard the teacher thinks: any of high, medium, low, as its family has it; empty leaves it to the model."""
+    answer_tokens: int = Field(0, ge=0)
+    """Held back of `max_tokens`: a thought that used up the rest is closed, and the answer is asked for; 0 asks for none."""
+    continue_rounds: int = Field(0, ge=0)
+    """How often a response is continued that the server cut off before `max_tokens`."""
+    ask_for_box: bool = False
+    """Ask once for the box where a whole response has none."""
+    prefill: bool = False
+    """Repair in the model's own words; needs `continue_final_message`, which vLLM and SGLang know. Else it is told in a further turn."""
+    agree: int = Field(0, ge=0)
+    """Stop a problem's samples once so many of them verify as equal, and cancel the rest; 0 asks for all."""
+    vote_metric: Metric = "symbolic"
+    """What counts as equal: by mathematics, or `competition`, by text."""
+    stragglers: int = Field(0, ge=0)
+    """Do not wait for the last so many samples of a problem."""
+    seconds_each: float = Field(0.0, ge=0)
+    """The clock of a contest: problems one after the other, so many seconds each; what one leaves is for those after it. 0: no clock."""
+    seconds_most: float = Field(0.0, ge=0)
+    """Longest time of one problem under the clock; 0 is `seconds_each`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -24,32 +53,73 @@ class HarvestConfig(AskConfig):
         for name, count in self.categories.items():
             if count < 1:
                 raise ValueError(f"categories.{name} = {count}: at least 1 problem; leave the name out to take none")
+        if self.answer_tokens >= self.max_tokens:
+            raise ValueError(f"answer_tokens = {self.answer_tokens}: less than max_tokens ({self.max_tokens}), of which it is held back")
+        if len(set(self.efforts)) != len(self.efforts):
+            raise ValueError(f"efforts = {list(self.efforts)}: each effort once")
+        if max(self.agree, self.stragglers + 1) > (most := self.samples * max(1, len(self.efforts))):
+            raise ValueError(f"agree = {self.agree}, stragglers = {self.stragglers}: a problem has {most} samples, and one is waited for")
+        if self.seconds_most and self.seconds_most < self.seconds_each:
+            raise ValueError(f"seconds_most = {self.seconds_most:g}: at least seconds_each, which is {self.seconds_each:g}")
         return self
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether samples may be given up on the way."""
+        return bool(self.agree or self.stragglers or self.seconds_each)
+
+    def repairs(self) -> "Repairs":
+        """Which responses are repaired, and how."""
+        from nemoflow.harvest.respond import Repairs
+
+        prefill = self.prefill and bool(self.answer_tokens or self.continue_rounds)
+        return Repairs(self.answer_tokens, self.continue_rounds, self.ask_for_box, prefill)
+
+
+@contextmanager
+def _course(config: HarvestConfig) -> "Iterator[Course]":
+    from nemoflow.answers.voting import open_same
+    from nemoflow.harvest.clock import Clock
+    from nemoflow.harvest.respond import repairing
+    from nemoflow.harvest.rounds import Enough
+    from nemoflow.harvest.traces import Course
+
+    clock = Clock(config.seconds_each, config.seconds_most or config.seconds_each) if config.seconds_each else None
+    with open_same(config.vote_metric) as same:
+        yield Course(repairing(config.repairs()), Enough(config.agree, config.stragglers), same, clock)
 
 
 def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Plan, ask, write."""
-    from nemoflow.harvest.traces import Asking, Health, harvest, plan, select
-    from nemoflow.inference.ledger import Ledger, group_name
+    from dataclasses import replace
+
+    from nemoflow.harvest.attempts import Asking, Chosen, Plan
+    from nemoflow.harvest.health import Health
+    from nemoflow.harvest.traces import harvest
+    from nemoflow.inference.keys import group_name
+    from nemoflow.inference.ledger import Ledger
     from nemoflow.inference.teachers import read_endpoint
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
-    asking = Asking(endpoint, config.sampling(), config.patience())
-    chosen = select(filled(inputs["problems"]), config.categories)
-    problems = [problem for problem in chosen if context.shard.holds(problem.id)]
-    attempts = plan(problems, config.samples, asking, config.seed, config.system)
+    repairs = config.repairs().identity
+    recipe = orjson.dumps(repairs, option=orjson.OPT_SORT_KEYS).decode() if repairs else ""
+    asking = Asking(endpoint, replace(config.sampling(), recipe=recipe), config.patience(stream=config.may_cancel))
+    chosen = Chosen(lambda: filled(inputs["problems"]), config.categories, context.shard.holds)
+    plan = Plan(chosen, config.samples, asking, config.seed, config.system, config.efforts)
     group = group_name("harvest", asking.model, asking.sampling, config.seed, config.system)
-    ledger = Ledger(context.shared, group, config.commit_rows, config.commit_s)
+    context.progress.start("harvest", chosen.count * config.samples * max(1, len(config.efforts)))
     health = Health(config.max_error_share, config.max_errors_in_a_row)
-    context.progress.start("harvest", len(attempts))
-    result = harvest(attempts, asking, ledger, health, context.stopping, lambda trace: context.progress.advance())
-    outputs["traces"].write(result.traces)
-    return Outcome(metrics=result.figures, rows_in=len(problems), is_complete=not result.failed)
+    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger, _course(config) as course:
+        result = harvest(plan, asking, ledger, health, course, context.stopping, context.progress.advance)
+        outputs["traces"].write(result)
+        for torn in ledger.torn:
+            context.progress.note(f"passed over the rest of a torn part: {torn}")
+    return Outcome(metrics=result.figures, rows_in=chosen.count, is_complete=not result.failed)
 
 
 HARVEST = Step(
     name="harvest",
-    version=1,
+    version=2,
     config=HarvestConfig,
     run=run,
     inputs={"problems": Problems, "endpoint": Endpoint},

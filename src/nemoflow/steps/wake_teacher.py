@@ -1,13 +1,37 @@
 """The step `wake-teacher`: makes a teacher ready and says where it answers."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nemoflow.artifacts import Endpoint
 from nemoflow.config import Config, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.inference.tally import Price
 from nemoflow.inference.teachers import PORT, Teacher, release, wake
+
+Share = Annotated[float, Field(gt=0)]
+
+
+class MixedTeacher(Config):
+    """A further teacher, which somebody else runs."""
+
+    model: str = Field(min_length=1)
+    """Name that its endpoint lists under /v1/models."""
+    revision: str = ""
+    """Revision of the model, where it has one."""
+    weight: float = Field(1.0, gt=0)
+    """Its share of the samples."""
+    url: str = tuning()
+    """The API's base."""
+    api_key_env: str = tuning("")
+    """Name of the environment variable that holds its key."""
+    prompt_price: float = tuning(0.0, ge=0)
+    """Money for a million tokens of prompts."""
+    completion_price: float = tuning(0.0, ge=0)
+    """Money for a million generated tokens."""
+    more_urls: dict[str, Share] = tuning({})
+    """Where it answers too, with shares."""
 
 
 class WakeTeacherConfig(Config):
@@ -35,6 +59,16 @@ class WakeTeacherConfig(Config):
     """For `process`: seconds after which it is ended even if nobody releases it."""
     api_key_env: str = tuning("")
     """Name of the environment variable that holds the endpoint's key; the key itself is never written down."""
+    prompt_price: float = tuning(0.0, ge=0)
+    """Money for a million tokens of prompts; steps that ask tell the sum."""
+    completion_price: float = tuning(0.0, ge=0)
+    """Money for a million generated tokens."""
+    more_urls: dict[str, Share] = tuning({})
+    """Where the same model answers too, with each place's share of the requests against 1 for the first: {"http://host:8000/v1" = 1}."""
+    weight: float = Field(1.0, gt=0)
+    """Share of the samples against the teachers of `mixed`."""
+    mixed: tuple[MixedTeacher, ...] = ()
+    """Further teachers, each with its share of the samples; which one a sample is asked of depends on its problem and index alone."""
 
     @model_validator(mode="after")
     def _kind_has_its_fields(self) -> "WakeTeacherConfig":
@@ -46,13 +80,27 @@ class WakeTeacherConfig(Config):
             raise ValueError('kind "deployment" takes deployment, the name of one; the other kinds do not')
         if self.kind == "process" and (self.url or not any(PORT in word for word in self.command[1:])):
             raise ValueError('kind "process" takes command with an argument that holds {port}, and no url')
+        names = [(self.model, self.revision), *((other.model, other.revision) for other in self.mixed)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"mixed: model {name[0]!r} comes twice; a second URL of one model goes into more_urls")
         return self
+
+    def teacher(self) -> Teacher:
+        """What `wake` takes."""
+        mixed = tuple(Teacher(kind="url", **_priced(other)) for other in self.mixed)
+        return Teacher(**{**_priced(self), "mixed": mixed})
+
+
+def _priced(config: WakeTeacherConfig | MixedTeacher) -> dict[str, Any]:
+    fields = config.model_dump(exclude={"prompt_price", "completion_price", "mixed"})
+    return {**fields, "price": Price(prompt=config.prompt_price, completion=config.completion_price)}
 
 
 def run(config: WakeTeacherConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Wake it, and end it again where its address cannot be written down."""
     context.progress.start(f"waking {config.model}")
-    woken = wake(Teacher(**config.model_dump()), context.scratch.path(), context.holder_pid, context.progress.note, context.stopping)
+    woken = wake(config.teacher(), context.scratch.path(), context.holder_pid, context.progress.note, context.stopping)
     try:
         context.scratch.save()
         outputs["endpoint"].write_json("endpoint.json", woken.endpoint.model_dump())
