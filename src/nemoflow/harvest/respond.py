@@ -16,10 +16,12 @@ from nemoflow.answers.competition import boxed_answer
 from nemoflow.harvest.attempts import Attempt
 from nemoflow.inference.fleet import Chat
 from nemoflow.inference.request import Reply
+from nemoflow.inference.tools import Tools, converse
 from nemoflow.inference.wire import Completion
 from nemoflow.prompts.chat import THINK_CLOSE, THINK_OPEN, split_response
 from nemoflow.prompts.repair import ANSWER_NOW, BOX_ONLY, GO_ON
 from nemoflow.records import Message, Usage
+from nemoflow.sandbox.session import Sandbox
 
 PREFILL = {"continue_final_message": True, "add_generation_prompt": False}
 BOX_TOKENS = 512
@@ -59,6 +61,15 @@ def repairing(repairs: Repairs) -> Respond:
 
     async def respond(chat: Chat, attempt: Attempt) -> Reply:
         return await _Talk(chat, attempt, repairs).hold()
+
+    return respond
+
+
+def with_python(tools: Tools, sandbox: Sandbox) -> Respond:
+    """How to answer where the model may run code."""
+
+    async def respond(chat: Chat, attempt: Attempt) -> Reply:
+        return await converse(chat, attempt.messages, attempt.sampling, attempt.seed, attempt.extra, tools, sandbox)
 
     return respond
 

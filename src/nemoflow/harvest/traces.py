@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ class Course:
     enough: Enough = field(default_factory=Enough)
     same: Same | None = None
     """Which answers are one; needed for `enough.agree`."""
+    beside: AbstractAsyncContextManager[object] | None = None
+    """Open while teachers are asked, such as the sandbox that `respond` uses."""
     clock: Clock | None = None
     """Where there is one, problems are asked one after the other, each as long as it allows."""
 
@@ -154,7 +157,7 @@ class _Asker:
 
     async def ask(self) -> Tally:
         """All that is missing; what came is committed however it ends."""
-        async with Fleet(self._asking.endpoint, self._asking.patience) as self._fleet:
+        async with Fleet(self._asking.endpoint, self._asking.patience) as self._fleet, self._course.beside or nullcontext():
             try:
                 async with asyncio.TaskGroup() as self._tasks:
                     watch = self._tasks.create_task(self._watch())

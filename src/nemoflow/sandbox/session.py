@@ -61,9 +61,11 @@ class Sandbox(Protocol):
 class LocalSandbox:
     """Sessions on this machine, as many at work as there are cores; an async context manager that leaves no process behind."""
 
-    def __init__(self, limits: Limits | None = None, parallel: int = 0) -> None:
+    def __init__(self, limits: Limits | None = None, parallel: int = 0, sessions: int = 1024) -> None:
         self.limits = limits or Limits()
         self.slots = asyncio.Semaphore(parallel or len(os.sched_getaffinity(0)))
+        self.room = asyncio.Semaphore(sessions)
+        """Interpreters at the same time; a session takes its place with its first call and keeps it."""
         self._warden: _Warden | None = None
         self._opening = asyncio.Lock()
 
@@ -112,6 +114,7 @@ class LocalSession:
         self._sandbox, self._limits, self._seed = sandbox, limits, seed
         self._interpreter: _Interpreter | None = None
         self._calls = 0
+        self._has_room = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,6 +127,9 @@ class LocalSession:
         if self._interpreter:
             self._interpreter.end()
             self._interpreter = None
+        if self._has_room:
+            self._sandbox.room.release()
+            self._has_room = False
 
     async def is_alive(self) -> bool:
         """Whether there is an interpreter, which keeps the variables of the calls so far."""
@@ -134,6 +140,9 @@ class LocalSession:
         if self._calls >= self._limits.calls:
             return Output(status="spent", text=f"No call is left: all {self._limits.calls} are used.")
         self._calls += 1
+        if not self._has_room:
+            await self._sandbox.room.acquire()
+            self._has_room = True
         async with self._sandbox.slots:
             try:
                 if self._interpreter is None:
