@@ -20,7 +20,7 @@ class Config(BaseModel):
 C = TypeVar("C", bound=Config)
 
 
-def tuning(default: Any, **constraints: Any) -> Any:
+def tuning(default: Any = ..., **constraints: Any) -> Any:
     """A field that is not part of the identity: it may change what a result costs, never what it is.
 
     Example: `concurrency: int = tuning(32, gt=0)`.
@@ -29,13 +29,24 @@ def tuning(default: Any, **constraints: Any) -> Any:
 
 
 def identity(config: Config) -> dict[str, Any]:
-    """The fields that decide what a step produces, as JSON values; what the fingerprint hashes."""
+    """The fields that decide what a step produces, as JSON values; what the fingerprint hashes. Configs within it are asked the same."""
     kept = {
         name
         for name, field in type(config).model_fields.items()
         if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("identity") is False)
     }
-    return config.model_dump(mode="json", include=kept)
+    values = config.model_dump(mode="json", include=kept)
+    for name in kept:
+        values[name] = _identity_within(getattr(config, name), values[name])
+    return values
+
+
+def _identity_within(value: Any, dumped: Any) -> Any:
+    if isinstance(value, Config):
+        return identity(value)
+    if isinstance(value, tuple):
+        return [_identity_within(*pair) for pair in zip(value, dumped, strict=True)]
+    return dumped
 
 
 def build(cls: type[C], values: Mapping[str, Any], where: str, join: str = ".") -> C:

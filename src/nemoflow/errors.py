@@ -10,6 +10,7 @@
     |-- ProviderError            75   a model endpoint is away, overloaded or talks nonsense: waiting helps
     |   `-- ProviderRefused       2   a model endpoint says no for good (401, 404, 400): waiting does not help
     |-- GivenUp                  69   a passing failure (75) came back more often than the node may try again
+    |-- SandboxError             75   the place where a model's code runs is away, full or broken
     |-- ClusterError             75   the API server of a cluster is away or busy
     |   `-- ClusterRefused        2   the API server says no for good: no such object, no right, not a valid one
     |-- RunFailed                 *   a run on a cluster ended without a result; ends with the exit code of the step that broke it
@@ -83,6 +84,12 @@ class GivenUp(NemoflowError):
     """What failed in passing did so too often. A run ends with 75 then: later it may work."""
 
     exit_code = EXIT_GIVEN_UP
+
+
+class SandboxError(NemoflowError):
+    """The place where a model's code runs is away, full or broken."""
+
+    exit_code = EXIT_TRY_AGAIN
 
 
 class ClusterError(NemoflowError):

@@ -2,8 +2,8 @@ import pytest
 
 from nemoflow.answers.verdicts import Attempt, by_competition
 from nemoflow.errors import InputError
+from nemoflow.harvest.attempts import Asking
 from nemoflow.harvest.rationalize import Failure, choose, plan, settle
-from nemoflow.harvest.traces import Asking
 from nemoflow.inference.request import Patience, Sampling
 from nemoflow.inference.teachers import Endpoint
 from nemoflow.prompts.hints import mentions_hint

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.inference.fault_server import FaultServer, always, at_first, seeded
 
 from nemoflow.errors import ConfigError, ProviderError, ProviderRefused
-from nemoflow.inference.client import ChatClient, RequestRefused, Unreachable, one_format
+from nemoflow.inference.client import ChatClient, RequestRefused, Unreachable
 from nemoflow.inference.request import Patience, Sampling
 from nemoflow.inference.teachers import Endpoint
+from nemoflow.inference.wire import one_format
 from nemoflow.prompts.chat import split_response
 from nemoflow.prompts.teacher import ask
 

@@ -17,7 +17,7 @@ from nemoflow.flow.step import Outcome, Step
 from nemoflow.inference.teachers import read_endpoint
 from nemoflow.prompts.chat import user_message
 from nemoflow.steps.release_teacher import RELEASE_TEACHER, ReleaseTeacherConfig
-from nemoflow.steps.wake_teacher import WAKE_TEACHER, WakeTeacherConfig
+from nemoflow.steps.wake_teacher import WAKE_TEACHER, MixedTeacher, WakeTeacherConfig
 from nemoflow.store import open_store
 
 SOLVER = ("nemoflow", "puzzles", "serve", "--port", "{port}", "--error-rate", "0", "--seed", "1")
@@ -122,10 +122,22 @@ def test_a_teacher_that_cannot_be_woken_fails_the_run_with_its_own_error(tmp_pat
         run_local(pipeline(model="stub", command=(*COMMAND, "--die", "no GPU"), deadline_s=30), place(tmp_path))
 
 
-def test_only_model_and_revision_are_the_identity():
+def test_only_models_revisions_and_weights_are_the_identity():
     one = WakeTeacherConfig(model="m", revision="r", command=("x", "{port}"), deadline_s=1, lifetime_s=2, api_key_env="K")
     two = WakeTeacherConfig(model="m", revision="r", kind="url", url="http://host/v1")
-    assert identity(one) == identity(two) == {"model": "m", "revision": "r"}
+    assert identity(one) == identity(two) == {"model": "m", "revision": "r", "weight": 1.0, "mixed": []}
+    mixed = [
+        MixedTeacher(model="n", url=url, api_key_env=key, more_urls=more)
+        for url, key, more in (("http://a", "", {}), ("http://b", "K", {"http://c": 2}))
+    ]
+    three, four = (WakeTeacherConfig(model="m", kind="url", url="http://host/v1", mixed=(other,)) for other in mixed)
+    assert identity(three) == identity(four) != identity(one)
+    assert identity(three)["mixed"] == [{"model": "n", "revision": "", "weight": 1.0}]
+
+
+def test_a_model_that_comes_twice_in_a_mix_is_refused():
+    with pytest.raises(ValueError, match="model 'm' comes twice; a second URL of one model goes into more_urls"):
+        WakeTeacherConfig(model="m", kind="url", url="http://a", mixed=(MixedTeacher(model="m", url="http://b"),))
 
 
 ASLEEP = {"model": "m", "kind": "deployment", "deployment": "teacher", "url": "http://h"}

@@ -15,6 +15,7 @@ from typing import Literal
 
 from nemoflow.answers import competition
 from nemoflow.answers.boxed import Revision
+from nemoflow.answers.code_tests import Tests
 from nemoflow.answers.symbolic import SymbolicPool, extract_symbolic
 from nemoflow.records import Verdict
 
@@ -34,6 +35,8 @@ class Attempt:
     """What the endpoint said instead of a response."""
     is_truncated: bool = False
     """Whether the response was cut off; it is verified all the same, as the contest does."""
+    tests: Tests | None = None
+    """What its program must do, where the problem is one of code: see code.py."""
 
 
 Verdicts = Callable[[Iterable[Attempt]], Iterator[Verdict]]

@@ -46,7 +46,7 @@ def doctor(workflow: Path | None, sets: str, root: str | None) -> None:
     """Check this machine; with WORKFLOW, what that workflow needs. Ends with 2 where something needed is missing."""
     loaded, pipeline = load(workflow, sets) if workflow else (None, None)
     where = root or (loaded.head.root if loaded else DEFAULT_ROOT)
-    findings = [*_machine(), *_extras(_needed(pipeline)), *_root(where)]
+    findings = [*_machine(), *_sandbox(), *_extras(_needed(pipeline)), *_root(where)]
     if pipeline:
         findings += _teachers(pipeline)
     if loaded and all(finding.is_fine for finding in findings if finding.what == "root"):
@@ -71,6 +71,26 @@ def _machine() -> Iterator[Finding]:
     yield Finding(
         "gpu", bool(gpus), f"{len(gpus)} NVIDIA" if gpus else "none; what trains or evaluates here does so on the CPU", is_needed=False
     )
+
+
+def _sandbox() -> Iterator[Finding]:
+    """What a model's code would be held by here; found by trying."""
+    import asyncio
+
+    from nemoflow.sandbox.session import LocalSandbox
+
+    async def look() -> list[str]:
+        async with LocalSandbox() as sandbox:
+            return list(sandbox.walls.lines())
+
+    try:
+        lines = asyncio.run(look())
+    except NemoflowError as error:
+        yield Finding("sandbox", False, str(error), is_needed=False)
+        return
+    for line in lines:
+        what, _, how = line.partition(": ")
+        yield Finding(f"sandbox {what}", "none" not in how, how, is_needed=False)
 
 
 def _needed(pipeline: Pipeline | None) -> set[str]:

@@ -73,11 +73,21 @@ class StoredRows:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(self, group: str) -> Iterator[dict[str, Any]]:
-        """All rows of a group, part by part in the order they were committed."""
-        for entry in self._store.list(f"traces/{group}"):
-            yield from read_rows(self._store, entry.key, None)
+    def parts(self, group: str) -> Iterator[str]:
+        """Keys of a group's parts, in the order they were committed."""
+        yield from (entry.key for entry in self._store.list(f"traces/{group}"))
 
-    def append(self, group: str, rows: Iterable[Record]) -> None:
-        """Commit rows as one part."""
-        write_rows(self._store, f"traces/{group}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.jsonl.zst", rows)
+    def part(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of one part; InputError where somebody tore it, after the rows before the tear."""
+        yield from read_rows(self._store, name, None)
+
+    def read(self, group: str) -> Iterator[dict[str, Any]]:
+        """All rows of a group, part by part."""
+        for name in self.parts(group):
+            yield from self.part(name)
+
+    def append(self, group: str, rows: Iterable[Record]) -> str:
+        """Commit rows as one part; its key."""
+        name = f"traces/{group}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.jsonl.zst"
+        write_rows(self._store, name, rows)
+        return name

@@ -128,8 +128,16 @@ class SharedRows(Protocol):
         """All rows of a group ever committed, in the order of their part names; a torn part is never seen."""
         ...
 
-    def append(self, group: str, rows: Iterable[Record]) -> None:
-        """Commit rows as one part, atomically."""
+    def parts(self, group: str) -> Iterator[str]:
+        """Names of a group's parts, in the order they were committed."""
+        ...
+
+    def part(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of one part; InputError where somebody tore it, after the rows before the tear."""
+        ...
+
+    def append(self, group: str, rows: Iterable[Record]) -> str:
+        """Commit rows as one part, atomically; its name."""
         ...
 
 

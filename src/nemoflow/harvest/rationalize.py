@@ -12,7 +12,7 @@ from typing import Literal
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError
-from nemoflow.harvest.traces import Asking, Attempt, attempt
+from nemoflow.harvest.attempts import Asking, Attempt, attempt
 from nemoflow.prompts.hints import mentions_hint
 from nemoflow.prompts.teacher import ask, ask_with_hint
 from nemoflow.records import Problem, Trace, Verdict

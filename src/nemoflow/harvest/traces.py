@@ -1,187 +1,134 @@
-"""Asks a teacher for traces: plans the attempts, sends the ones that no earlier run has made, and keeps each as it comes.
+"""Asks a teacher for traces: sends the attempts that no earlier run has made, and keeps each as it comes.
 
 Results stand in the order of the plan, whatever order they came in. A request that fails on its own is a trace with an
-`error`; an endpoint that fails for all ends the step, with what came back until then already kept.
+`error`; an endpoint that fails for all ends the step, with what came back until then already kept. Nothing here grows with the number
+of attempts: the ledger holds what is done, the plan says what is next.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Literal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
 
 from nemoflow.answers.competition import boxed_answer
-from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused, Stopped
-from nemoflow.inference.client import ChatClient, RequestRefused, Unreachable
-from nemoflow.inference.ledger import Ledger, request_seed, trace_id
-from nemoflow.inference.request import Patience, Sampling, model_name
-from nemoflow.inference.teachers import Endpoint
-from nemoflow.prompts.teacher import ask
-from nemoflow.records import Message, Problem, Trace, with_unique_ids
+from nemoflow.answers.voting import Same
+from nemoflow.errors import ProviderError, ProviderRefused, Stopped
+from nemoflow.harvest.attempts import Asking, Attempt, Group, Groups
+from nemoflow.harvest.clock import Clock
+from nemoflow.harvest.health import Health
+from nemoflow.harvest.respond import Respond, once
+from nemoflow.harvest.rounds import Ended, Enough, Round
+from nemoflow.inference.client import RequestRefused, Unreachable
+from nemoflow.inference.fleet import Fleet
+from nemoflow.inference.ledger import Ledger
+from nemoflow.inference.request import Reply, model_name
+from nemoflow.inference.tally import Tally
+from nemoflow.records import Problem, Trace
 
-SHARE_FLOOR = 32
-"""While others are still awaited, a share of fewer says little: with 10 % allowed, 3 may fail before the 32nd has finished."""
-WATCH_S = 0.1
-"""Seconds between looks at the stop signal and at what waits to be committed."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One request to make. `id` is the key of its trace."""
-
-    id: str
-    problem: Problem
-    sample: int
-    messages: tuple[Message, ...]
-    seed: int
+WATCH_S = 0.05
+"""Seconds between looks at the stop signal and at what waits to be kept."""
+BREATH = 64
+"""Groups that need nothing, between two chances for others to run."""
 
 
 @dataclass(frozen=True)
+class Course:
+    """How a harvest goes beyond asking for everything."""
+
+    respond: Respond = once
+    enough: Enough = field(default_factory=Enough)
+    same: Same | None = None
+    """Which answers are one; needed for `enough.agree`."""
+    beside: AbstractAsyncContextManager[object] | None = None
+    """Open while teachers are asked, such as the sandbox that `respond` uses."""
+    clock: Clock | None = None
+    """Where there is one, problems are asked one after the other, each as long as it allows."""
+
+
 class Harvest:
-    """Traces in the order of the plan, and how many of them earlier runs had made."""
+    """The traces in the order of the plan, read from the ledger whenever it is iterated; counts are of the last iteration."""
 
-    traces: tuple[Trace, ...]
-    reused: int
-    unreadable: int = 0
-    """Kept rows of another schema version; they were passed over and asked for again."""
+    def __init__(self, groups: Groups, ledger: Ledger, reused: int, tally: Tally, ended: Ended) -> None:
+        self._groups, self._ledger, self._tally, self._ended = groups, ledger, tally, ended
+        self._reused = reused
+        self._counts: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Trace]:
+        self._counts = Counter()
+        for group in self._groups:
+            for attempt in group:
+                trace = self._ledger.find(attempt.id)
+                if trace is not None:
+                    self._count(trace)
+                    yield _restamped(trace, attempt.problem)
+
+    def _count(self, trace: Trace) -> None:
+        self._counts.update(
+            traces=1,
+            failed=trace.error is not None,
+            empty=trace.error is None and not trace.response.strip(),
+            cut_off=trace.finish == "length",
+            prompt_tokens=trace.usage.prompt_tokens,
+            completion_tokens=trace.usage.completion_tokens,
+        )
+        for repair in trace.meta.get("repairs", ()):
+            self._counts[f"repaired.{repair}"] += 1
 
     @property
     def failed(self) -> int:
         """Traces that hold an error instead of a response."""
-        return sum(trace.error is not None for trace in self.traces)
+        return self._counts["failed"]
 
     @property
-    def figures(self) -> dict[str, int]:
-        """What a manifest says of it; tokens count all traces, those of earlier runs too."""
+    def figures(self) -> dict[str, int | float]:
+        """What a manifest says of it; tokens count all traces, those of earlier runs too, the rest is of this process."""
+        names = ("traces", "failed", "empty", "cut_off", "prompt_tokens", "completion_tokens")
+        counts = {name: self._counts[name] for name in names}
+        repaired = {name: count for name, count in sorted(self._counts.items()) if name.startswith("repaired.")}
+        retries = {f"retries.{label}": count for label, count in sorted(self._tally.retries.items())}
+        stopped = {name: count for name, count in vars(self._ended).items() if count}
         return {
-            "traces": len(self.traces),
-            "reused": self.reused,
-            "asked": len(self.traces) - self.reused,
-            "failed": self.failed,
-            "empty": sum(trace.error is None and not trace.response.strip() for trace in self.traces),
-            "unreadable": self.unreadable,
-            "cut_off": sum(trace.finish == "length" for trace in self.traces),
-            "prompt_tokens": sum(trace.usage.prompt_tokens for trace in self.traces),
-            "completion_tokens": sum(trace.usage.completion_tokens for trace in self.traces),
+            **counts,
+            "reused": self._reused,
+            "asked": counts["traces"] - self._reused,
+            "unreadable": self._ledger.unreadable,
+            **({"torn_parts": len(self._ledger.torn)} if self._ledger.torn else {}),
+            **repaired,
+            **stopped,
+            **({"cancelled_tokens": self._tally.cancelled_tokens} if self._tally.cancelled_tokens else {}),
+            **({"cost": round(self._tally.cost, 6)} if self._tally.cost else {}),
+            **retries,
         }
 
 
-class Health:
-    """Tells an unlucky request from an endpoint that is down."""
-
-    def __init__(self, max_share: float, max_in_a_row: int) -> None:
-        self._max_share, self._max_in_a_row = max_share, max_in_a_row
-        self._finished = self._failed = self._in_a_row = 0
-        self._last: ProviderError | None = None
-        self._all_refused = True
-
-    def good(self, count: int = 1) -> None:
-        """Requests were answered; those that earlier runs made count as well, so that a resumed run judges like an undisturbed one."""
-        self._finished += count
-        self._in_a_row = 0
-
-    def bad(self, error: ProviderError) -> None:
-        """A request failed for good; raises in the kind of `error` where that is one too many."""
-        self._finished += 1
-        self._failed += 1
-        self._in_a_row += 1
-        self._last = error
-        self._all_refused &= isinstance(error, ProviderRefused)
-        if self._in_a_row >= self._max_in_a_row:
-            self._down(error, f"the last {self._in_a_row} requests all failed")
-        if self._failed / max(self._finished, SHARE_FLOOR) > self._max_share:
-            self._down(error, f"{self._failed} of {self._finished} requests failed (allowed: {self._max_share:.0%})")
-
-    def end(self) -> None:
-        """Judge the whole, by the share itself: however small the set, no more of it may have failed. So ends nothing that nobody answered.
-
-        Raises ProviderError, or ProviderRefused where each failure was a refusal, which waiting does not cure.
-        """
-        if self._last is None:
-            return
-        kind = ProviderRefused if self._all_refused else ProviderError
-        if self._failed == self._finished:
-            raise kind(f"all of {self._finished} requests failed; the last failure: {self._last}")
-        if self._failed / self._finished > self._max_share:
-            self._down(kind(str(self._last)), f"{self._failed} of {self._finished} requests failed (allowed: {self._max_share:.0%})")
-
-    def _down(self, error: ProviderError, what: str) -> None:
-        kind = ProviderRefused if isinstance(error, ProviderRefused) else ProviderError
-        raise kind(f"{what}; what was answered is kept; the last failure: {error}") from None
-
-
-@dataclass(frozen=True)
-class Asking:
-    """Whom to ask, how, and what its traces are called."""
-
-    endpoint: Endpoint
-    sampling: Sampling
-    patience: Patience
-    source: Literal["teacher", "rationalized"] = "teacher"
-
-    @property
-    def model(self) -> str:
-        """Model and revision, as its traces carry it."""
-        return model_name(self.endpoint.model, self.endpoint.revision)
-
-
-def select(problems: Iterable[Problem], limits: Mapping[str, int]) -> list[Problem]:
-    """The first so many problems of each named category, in the order of the file; all of them where no limits are given."""
-    every = list(with_unique_ids(problems, "problems"))
-    if not every:
-        raise InputError("problems: the set is empty; at least one problem is right")
-    known = {problem.category for problem in every}
-    for name in limits:
-        if name not in known:
-            raise ConfigError(f"categories.{name}: no problem has this category; known: {', '.join(sorted(known))}")
-    if not limits:
-        return every
-    taken: dict[str, int] = {}
-    kept = []
-    for problem in every:
-        taken[problem.category] = taken.get(problem.category, 0) + 1
-        if taken[problem.category] <= limits.get(problem.category, 0):
-            kept.append(problem)
-    return kept
-
-
-def plan(problems: Iterable[Problem], samples: int, asking: Asking, seed: int, system: str) -> list[Attempt]:
-    """All attempts, in the order of the problems, then of the samples."""
-    attempts = []
-    for problem in problems:
-        messages = ask(problem.statement, system)
-        attempts += [attempt(problem, sample, messages, asking, seed) for sample in range(samples)]
-    return attempts
-
-
-def attempt(problem: Problem, sample: int, messages: tuple[Message, ...], asking: Asking, seed: int) -> Attempt:
-    """One attempt with its key and its seed."""
-    key = trace_id(problem, messages, asking.model, asking.sampling, seed, sample)
-    return Attempt(key, problem, sample, messages, request_seed(seed, sample))
-
-
 def harvest(
-    attempts: Sequence[Attempt],
+    groups: Groups,
     asking: Asking,
     ledger: Ledger,
     health: Health,
+    course: Course | None = None,
     stopping: Callable[[], bool] = lambda: False,
-    on_trace: Callable[[Trace], None] = lambda trace: None,
+    advance: Callable[..., None] = lambda amount, **figures: None,
 ) -> Harvest:
     """Find what is known, ask for the rest; where nothing is missing, nobody is asked.
 
-    Raises Stopped, ProviderError or ProviderRefused with every finished trace committed.
+    `advance` is told of each finished trace, with figures of the whole. Raises Stopped, ProviderError or ProviderRefused with every
+    finished trace committed.
     """
-    found = ledger.find({attempt.id for attempt in attempts})
-    known = {attempt.id: _restamped(found[attempt.id], attempt.problem) for attempt in attempts if attempt.id in found}
-    missing = [attempt for attempt in attempts if attempt.id not in known]
-    for trace in known.values():
-        on_trace(trace)
-    health.good(len(known))
-    made = asyncio.run(_ask_all(missing, asking, ledger, health, stopping, on_trace)) if missing else {}
+    count = ledger.expect(attempt.id for group in groups for attempt in group)
+    ledger.gather()
+    reused = ledger.count()
+    health.good(reused)
+    if reused:
+        advance(reused)
+    tally, ended = Tally(), Ended()
+    if reused < count:
+        tally = asyncio.run(_Asker(groups, asking, ledger, health, course or Course(), stopping, advance, ended).ask())
     health.end()
-    traces = known | made
-    return Harvest(tuple(traces[attempt.id] for attempt in attempts), reused=len(known), unreadable=ledger.unreadable)
+    return Harvest(groups, ledger, reused, tally, ended)
 
 
 def _restamped(trace: Trace, problem: Problem) -> Trace:
@@ -189,85 +136,144 @@ def _restamped(trace: Trace, problem: Problem) -> Trace:
     return trace if trace.category == problem.category else trace.model_copy(update={"category": problem.category})
 
 
-async def _ask_all(
-    attempts: Sequence[Attempt],
-    asking: Asking,
-    ledger: Ledger,
-    health: Health,
-    stopping: Callable[[], bool],
-    on_trace: Callable[[Trace], None],
-) -> dict[str, Trace]:
-    made: dict[str, Trace] = {}
-    queue = iter(attempts)
-    try:
-        async with ChatClient(asking.endpoint, asking.patience) as client, asyncio.TaskGroup() as group:
-            watch = group.create_task(_watch(ledger, stopping))
+class _Asker:
+    """The asking of one harvest."""
 
-            async def work(queue: Iterator[Attempt]) -> None:
-                for attempt in queue:
-                    trace = await _trace(client, attempt, asking, health)
-                    if trace.error is None:
-                        ledger.add(trace)
-                    made[trace.id] = trace
-                    on_trace(trace)
+    def __init__(
+        self,
+        groups: Groups,
+        asking: Asking,
+        ledger: Ledger,
+        health: Health,
+        course: Course,
+        stopping: Callable[[], bool],
+        advance: Callable[..., None],
+        ended: Ended,
+    ) -> None:
+        self._groups, self._asking, self._ledger, self._health = groups, asking, ledger, health
+        self._course, self._stopping, self._advance, self._ended = course, stopping, advance, ended
+        self._room = asyncio.Semaphore(2 * asking.patience.concurrency * sum(len(t.places) for t in asking.endpoint.teachers))
+        self._begun = time.monotonic()
 
-            workers = [group.create_task(work(queue)) for _ in islice(attempts, asking.patience.concurrency)]
-            await asyncio.wait(workers)
-            watch.cancel()
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    finally:
-        ledger.store(ledger.take())
-    return made
+    async def ask(self) -> Tally:
+        """All that is missing; what came is committed however it ends."""
+        async with Fleet(self._asking.endpoint, self._asking.patience) as self._fleet, self._course.beside or nullcontext():
+            try:
+                async with asyncio.TaskGroup() as self._tasks:
+                    watch = self._tasks.create_task(self._watch())
+                    await self._feed()
+                    watch.cancel()
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                self._ledger.commit()
+        return self._fleet.tally
 
+    async def _watch(self) -> None:
+        """Keeps what came, in a thread so that requests go on, and ends all work once the run is asked to stop."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._stopping():
+                raise Stopped("asked to stop while asking the teacher; finished traces are kept")
+            await asyncio.to_thread(self._ledger.keep)
 
-async def _watch(ledger: Ledger, stopping: Callable[[], bool]) -> None:
-    """Commits parts when they are due, in a thread so that requests go on, and ends all work once the run is asked to stop."""
-    while True:
-        await asyncio.sleep(WATCH_S)
-        if stopping():
-            raise Stopped("asked to stop while asking the teacher; finished traces are kept")
-        if ledger.is_due:
-            await asyncio.to_thread(ledger.store, ledger.take())
+    async def _feed(self) -> None:
+        """Group after group, as fast as there is room; returns when all are answered."""
+        out: set[asyncio.Task[None]] = set()
+        for number, group in enumerate(self._groups):
+            missing = set(self._ledger.missing([attempt.id for attempt in group]))
+            if not missing:
+                await asyncio.sleep(0) if number % BREATH == 0 else None
+                continue
+            current = Round(len(group), self._course.enough, self._course.same, self._ended)
+            await self._recall(current, group, missing)
+            begun = time.monotonic()
+            for attempt in group:
+                if attempt.id in missing:
+                    await self._begin(attempt, current, out)
+            if self._course.clock is not None:
+                await current.wait(self._course.clock.allow())
+                self._course.clock.spend(time.monotonic() - begun)
+        if out:
+            await asyncio.wait(out)
 
+    async def _recall(self, current: Round, group: Group, missing: set[str]) -> None:
+        """Samples of earlier runs have a vote too."""
+        if self._course.enough != Enough():
+            for attempt in group:
+                trace = None if attempt.id in missing else self._ledger.find(attempt.id)
+                if trace is not None:
+                    await current.came(trace)
 
-async def _trace(client: ChatClient, attempt: Attempt, asking: Asking, health: Health) -> Trace:
-    """One attempt as a trace. What ends the step at once: a refusal that holds for every request, and nobody at the URL.
+    async def _begin(self, attempt: Attempt, current: Round, out: set[asyncio.Task[None]]) -> None:
+        await self._room.acquire()
+        if current.is_over:
+            self._room.release()
+            self._ended.unneeded += 1
+            return
+        task = self._tasks.create_task(self._work(attempt, current))
+        out.add(task)
+        task.add_done_callback(out.discard)
+        task.add_done_callback(lambda done: self._room.release())
+        current.began(task)
 
-    An answer that says nothing is an answer: asking again with its seed would give it again. It is kept, counted (`empty`), and `filter`
-    drops it as `empty-response`.
-    """
-    try:
-        (completion,) = await client.complete(attempt.messages, asking.sampling, attempt.seed)
-    except Unreachable:
-        raise
-    except ProviderError as error:
-        if isinstance(error, ProviderRefused) and not isinstance(error, RequestRefused):
+    async def _work(self, attempt: Attempt, current: Round) -> None:
+        try:
+            trace = await self._trace(attempt)
+        except asyncio.CancelledError:
+            self._ended.unneeded += current.is_over
             raise
-        health.bad(error)
-        return _blank(attempt, asking, finish="error", error=str(error))
-    health.good()
-    return _blank(attempt, asking).model_copy(
-        update={
-            "response": completion.text,
-            "answer": boxed_answer(completion.text),
-            "finish": completion.finish,
-            "usage": completion.usage,
-            "seconds": round(completion.seconds, 3),
-        }
-    )
+        self._ledger.add(trace)
+        self._advance(1, **self._figures())
+        await current.came(trace)
 
+    def _figures(self) -> dict[str, Any]:
+        tally = self._fleet.tally
+        rate = tally.completion_tokens / max(time.monotonic() - self._begun, 1e-9)
+        cost = {"cost": round(tally.cost, 4)} if tally.cost else {}
+        return {"in flight": self._fleet.in_flight, "tokens/s": round(rate), **cost}
 
-def _blank(attempt: Attempt, asking: Asking, finish: str = "stop", error: str | None = None) -> Trace:
-    return Trace(
-        id=attempt.id,
-        problem_id=attempt.problem.id,
-        sample=attempt.sample,
-        category=attempt.problem.category,
-        source=asking.source,
-        model=asking.model,
-        messages=attempt.messages,
-        response="",
-        finish=finish,
-        error=error,
-    )
+    async def _trace(self, attempt: Attempt) -> Trace:
+        """One attempt as a trace. What ends the step at once: a refusal that holds for every request, and nobody at the URL.
+
+        An answer that says nothing is an answer: asking again with its seed would give it again. It is kept, counted (`empty`), and
+        `filter` drops it as `empty-response`.
+        """
+        try:
+            reply = await self._course.respond(self._fleet.chat(attempt.teacher), attempt)
+        except Unreachable:
+            raise
+        except ProviderError as error:
+            if isinstance(error, ProviderRefused) and not isinstance(error, RequestRefused):
+                raise
+            self._health.bad(error)
+            return self._made(attempt, error=str(error))
+        self._health.good()
+        return self._made(attempt, reply)
+
+    def _made(self, attempt: Attempt, reply: Reply | None = None, error: str | None = None) -> Trace:
+        meta = {"mode": attempt.sampling.mode} if attempt.sampling.mode else {}
+        blank = Trace(
+            id=attempt.id,
+            problem_id=attempt.problem.id,
+            sample=attempt.sample,
+            category=attempt.problem.category,
+            source=self._asking.source,
+            model=model_name(attempt.teacher.model, attempt.teacher.revision),
+            messages=attempt.messages,
+            response="",
+            finish="error" if reply is None else reply.finish,
+            error=error,
+            meta=meta,
+        )
+        if reply is None:
+            return blank
+        return blank.model_copy(
+            update={
+                "response": reply.text,
+                "answer": boxed_answer(reply.text),
+                "usage": reply.usage,
+                "seconds": round(reply.seconds, 3),
+                "meta": {**meta, **reply.meta},
+            }
+        )

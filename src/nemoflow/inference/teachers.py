@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from nemoflow.inference import sleeping
 from nemoflow.inference.deployment import SleepingDeployment, connect
 from nemoflow.inference.process import PORT, Charge, GuardedProcess, Process, check, end, program, start_or_adopt
 from nemoflow.inference.readiness import base_url, look, read_key, wait_until_ready
+from nemoflow.inference.tally import Price
 from nemoflow.records import Record
 
 __all__ = [
@@ -53,6 +54,11 @@ class Teacher:
     api_key_env: str = ""
     deadline_s: float = 600.0
     lifetime_s: float = 43200.0
+    price: Price = field(default_factory=Price)
+    more_urls: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 1.0
+    mixed: tuple["Teacher", ...] = ()
+    """Further teachers, of kind `url`."""
 
 
 class Endpoint(Record):
@@ -65,6 +71,23 @@ class Endpoint(Record):
     process: GuardedProcess | None = None
     """The teacher itself, or what keeps the lease on its Deployment."""
     deployment: SleepingDeployment | None = None
+    price: Price = Price()
+    more_urls: Mapping[str, float] = {}
+    """Where the same model answers too, each with its share of the requests against 1 for `url`."""
+    weight: float = 1.0
+    """Share of the samples against that of the other teachers of a mix."""
+    mixed: tuple["Endpoint", ...] = ()
+    """Further teachers that take part of the samples."""
+
+    @property
+    def teachers(self) -> tuple["Endpoint", ...]:
+        """This one and those mixed in."""
+        return (self, *self.mixed)
+
+    @property
+    def places(self) -> list[tuple["Endpoint", float]]:
+        """Every URL of this model, with its share."""
+        return [(self, 1.0), *((self.model_copy(update={"url": url}), share) for url, share in self.more_urls.items())]
 
 
 @dataclass(frozen=True)
@@ -99,39 +122,44 @@ def wake(teacher: Teacher, folder: Path, holder_pid: int | None, note: Callable[
     `folder` keeps the log and what a later attempt needs to find the process; `holder_pid` is the process whose end ends it.
     Raises ConfigError (wrong model, no such command), ProviderRefused (401, 404), ProviderError (not ready in time, died), Stopped.
     """
-    read_key(teacher.api_key_env)
+    for each in (teacher, *teacher.mixed):
+        read_key(each.api_key_env)
     if teacher.kind == "process":
         return _wake_process(teacher, Charge(teacher.model, teacher.command, folder, holder_pid, teacher.lifetime_s), note, stopping)
     endpoint = _endpoint(teacher, base_url(teacher.url))
     if teacher.kind == "url":
-        return Woken(endpoint, _wait(teacher, endpoint.url, note, stopping))
+        return Woken(endpoint, _wait(teacher, endpoint, note, stopping))
     held = sleeping.hold(teacher.deployment, teacher.namespace, teacher.replicas, folder, holder_pid, teacher.lifetime_s, note)
     with sleeping.given_back_on_error(held):
-        seconds = _wait(teacher, endpoint.url, note, stopping, explain=held.why_not_ready)
+        seconds = _wait(teacher, endpoint, note, stopping, explain=held.why_not_ready)
     found = endpoint.model_copy(update={"deployment": held.record, "process": held.keeper})
     return Woken(found, seconds, adopted=held.before >= teacher.replicas)
 
 
 def _wake_process(teacher: Teacher, charge: Charge, note: Callable[[str], None], stopping: Callable[[], bool]) -> Woken:
     running = start_or_adopt(charge, note)
-    url = f"http://127.0.0.1:{running.port}/v1"
+    endpoint = _endpoint(teacher, f"http://127.0.0.1:{running.port}/v1")
     try:
-        seconds = _wait(teacher, url, note, stopping, still=lambda: check(running.process, teacher.model, charge.folder))
+        seconds = _wait(teacher, endpoint, note, stopping, still=lambda: check(running.process, teacher.model, charge.folder))
     except BaseException:
         end(running.process)
         raise
-    return Woken(_endpoint(teacher, url).model_copy(update={"process": running.process}), seconds, running.adopted)
+    return Woken(endpoint.model_copy(update={"process": running.process}), seconds, running.adopted)
 
 
 def _wait(
     teacher: Teacher,
-    url: str,
+    endpoint: Endpoint,
     note: Callable[[str], None],
     stopping: Callable[[], bool],
     still: Callable[[], None] = lambda: None,
     explain: Callable[[], str] = lambda: "",
 ) -> float:
-    return wait_until_ready(url, teacher.model, teacher.api_key_env, teacher.deadline_s, note, still, stopping, explain)
+    """Until every place answers where the steps will ask."""
+    seconds = wait_until_ready(endpoint.url, endpoint.model, endpoint.api_key_env, teacher.deadline_s, note, still, stopping, explain)
+    for other in [place for each in endpoint.teachers for place, _ in each.places][1:]:
+        seconds += wait_until_ready(other.url, other.model, other.api_key_env, teacher.deadline_s, note, lambda: None, stopping)
+    return seconds
 
 
 def await_return(endpoint: Endpoint, deadline_s: float, note: Callable[[str], None], stopping: Callable[[], bool]) -> None:
@@ -162,4 +190,13 @@ def read_endpoint(values: Mapping[str, Any], where: str) -> Endpoint:
 
 
 def _endpoint(teacher: Teacher, url: str) -> Endpoint:
-    return Endpoint(url=url, model=teacher.model, revision=teacher.revision, api_key_env=teacher.api_key_env)
+    return Endpoint(
+        url=url,
+        model=teacher.model,
+        revision=teacher.revision,
+        api_key_env=teacher.api_key_env,
+        price=teacher.price,
+        more_urls={base_url(more): share for more, share in teacher.more_urls.items()},
+        weight=teacher.weight,
+        mixed=tuple(_endpoint(other, base_url(other.url)) for other in teacher.mixed),
+    )

@@ -1,11 +1,13 @@
-"""What is known of each family of models, as data: names on disk, and which modules take a LoRA adapter where it is served.
+"""What is known of each family of models, as data: names on disk, which modules take a LoRA adapter where it is served, how teachers think.
 
 The facts on `nemotron_h` come from its configuration in transformers, from vLLM's model file (`hf_to_vllm_mapper`,
 `packed_modules_mapping`, `get_expert_mapping`) and from the contest's participants, who loaded such adapters.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from nemoflow.errors import InputError
 
@@ -50,3 +52,82 @@ def family_of(model_type: str) -> ModelFamily:
     if model_type not in FAMILIES:
         raise InputError(f"model_type {model_type!r} is not known here; known are {', '.join(sorted(FAMILIES))}")
     return FAMILIES[model_type]
+
+
+Effort = Literal["high", "medium", "low"]
+"""How hard a teacher thinks."""
+EFFORTS: tuple[Effort, ...] = ("high", "medium", "low")
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """How one family is told to think with one effort."""
+
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the request's JSON."""
+    system: str = ""
+    """Words of the system message."""
+
+
+@dataclass(frozen=True)
+class TeacherFamily:
+    """Models that are told in one way how hard to think."""
+
+    name: str
+    pattern: str
+    """What occurs in the names of its models, as a regular expression."""
+    efforts: Mapping[Effort, Thinking]
+
+
+_SHORT = "Think only as much as you need: a few short steps, then the answer."
+_FULL = "Think the problem through step by step and check the result before you answer."
+
+
+def _template(**switches: Any) -> Mapping[str, Any]:
+    return {"chat_template_kwargs": switches}
+
+
+TEACHERS: tuple[TeacherFamily, ...] = (
+    # The three efforts that the model was trained with; servers that know the parameter write them into its system message.
+    TeacherFamily("gpt-oss", r"gpt-?oss", {effort: Thinking({"reasoning_effort": effort}) for effort in EFFORTS}),
+    # Its template opens or closes the thinking block; there is no third state, so `medium` is asked for in words.
+    TeacherFamily(
+        "nemotron",
+        r"nemotron",
+        {
+            "high": Thinking(_template(enable_thinking=True)),
+            "medium": Thinking(_template(enable_thinking=True), _SHORT),
+            "low": Thinking(_template(enable_thinking=False)),
+        },
+    ),
+    TeacherFamily(
+        "qwen",
+        r"qwen|qwq",
+        {
+            "high": Thinking(_template(enable_thinking=True)),
+            "medium": Thinking(_template(enable_thinking=True), _SHORT),
+            "low": Thinking(_template(enable_thinking=False)),
+        },
+    ),
+    TeacherFamily(
+        "deepseek",
+        r"deepseek",
+        {
+            "high": Thinking(_template(thinking=True)),
+            "medium": Thinking(_template(thinking=True), _SHORT),
+            "low": Thinking(_template(thinking=False)),
+        },
+    ),
+)
+PLAIN = TeacherFamily("plain", "", {"high": Thinking(system=_FULL), "medium": Thinking(), "low": Thinking(system=_SHORT)})
+"""Models with no switch: they are asked in words."""
+
+
+def teacher_family(model: str) -> TeacherFamily:
+    """The family of a model by the name that its endpoint lists."""
+    return next((family for family in TEACHERS if re.search(family.pattern, model, re.IGNORECASE)), PLAIN)
+
+
+def thinking(model: str, effort: Effort | Literal[""]) -> Thinking:
+    """What a model is told for an effort; nothing where none is asked for."""
+    return teacher_family(model).efforts[effort] if effort else Thinking()

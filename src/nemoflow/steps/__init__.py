@@ -7,6 +7,7 @@ from nemoflow.steps.evaluate import EVALUATE
 from nemoflow.steps.filter import FILTER
 from nemoflow.steps.harvest import HARVEST
 from nemoflow.steps.harvest_public import HARVEST_PUBLIC
+from nemoflow.steps.judge import JUDGE
 from nemoflow.steps.load_problems import LOAD_PROBLEMS
 from nemoflow.steps.make_problems import MAKE_PROBLEMS
 from nemoflow.steps.make_student import MAKE_STUDENT
@@ -14,6 +15,7 @@ from nemoflow.steps.mix import MIX
 from nemoflow.steps.package import PACKAGE
 from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
+from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
@@ -27,6 +29,7 @@ __all__ = [
     "FILTER",
     "HARVEST",
     "HARVEST_PUBLIC",
+    "JUDGE",
     "LOAD_PROBLEMS",
     "MAKE_PROBLEMS",
     "MAKE_STUDENT",
@@ -34,6 +37,7 @@ __all__ = [
     "PACKAGE",
     "RATIONALIZE",
     "RELEASE_TEACHER",
+    "REPAIR_GOLD",
     "REPORT",
     "TRAIN",
     "VERIFY",
@@ -48,6 +52,8 @@ STEPS: tuple[Step, ...] = (
     HARVEST,
     HARVEST_PUBLIC,
     VERIFY,
+    JUDGE,
+    REPAIR_GOLD,
     RATIONALIZE,
     FILTER,
     DEDUP,

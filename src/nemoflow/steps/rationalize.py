@@ -34,9 +34,12 @@ class RationalizeConfig(AskConfig):
 
 def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Choose, ask, settle, write."""
+    from nemoflow.harvest.attempts import Asking
+    from nemoflow.harvest.health import Health
     from nemoflow.harvest.rationalize import choose, plan, settle
-    from nemoflow.harvest.traces import Asking, Health, harvest
-    from nemoflow.inference.ledger import Ledger, group_name
+    from nemoflow.harvest.traces import harvest
+    from nemoflow.inference.keys import group_name
+    from nemoflow.inference.ledger import Ledger
     from nemoflow.inference.teachers import await_return, read_endpoint
 
     endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
@@ -46,12 +49,12 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
     choice = choose(problems, (trace for trace in filled(inputs["traces"]) if context.shard.holds(trace.problem_id)), config.per)
     planned = plan(choice.failures, config.attempts, asking, config.seed, config.system)
     group = group_name("rationalize", asking.model, asking.sampling, config.seed, config.system)
-    ledger = Ledger(context.shared, group, config.commit_rows, config.commit_s)
     health = Health(config.max_error_share, config.max_errors_in_a_row)
     context.progress.start("rationalize", len(planned))
-    attempts = [attempt for attempt, _ in planned]
-    result = harvest(attempts, asking, ledger, health, context.stopping, lambda trace: context.progress.advance())
-    pairs = [(trace, failure) for trace, (_, failure) in zip(result.traces, planned, strict=True)]
+    groups = [(attempt,) for attempt, _ in planned]
+    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger:
+        result = harvest(groups, asking, ledger, health, None, context.stopping, context.progress.advance)
+        pairs = [(trace, failure) for trace, (_, failure) in zip(result, planned, strict=True)]
     answers = [Attempt(failure.gold, trace.response, trace.error, trace.finish == "length") for trace, failure in pairs]
     with open_verifier(config.metric, config.revision) as verdicts:
         settled = [settle(*pair, verdict, config.system, config.revision) for pair, verdict in zip(pairs, verdicts(answers), strict=True)]
@@ -64,7 +67,7 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
 
 RATIONALIZE = Step(
     name="rationalize",
-    version=1,
+    version=2,
     config=RationalizeConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces, "endpoint": Endpoint},

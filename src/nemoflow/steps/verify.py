@@ -2,12 +2,14 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from pydantic import Field
 
 from nemoflow.answers.boxed import Revision
-from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
+from nemoflow.answers.code_tests import Tests, read_tests
+from nemoflow.answers.verdicts import Attempt, Metric, Verdicts, open_verifier
 from nemoflow.artifacts import Problems, Traces
 from nemoflow.config import Config, tuning
 from nemoflow.curate.statements import Statements
@@ -30,6 +32,14 @@ class VerifyConfig(Config):
     """CPU seconds for one symbolic comparison; what takes longer is unclear, so it is part of the identity."""
     memory_mb: int = Field(1024, ge=256)
     """Memory of one comparing process; what needs more is unclear, so it is part of the identity."""
+    code_seconds: float = Field(10.0, gt=0, le=600)
+    """CPU seconds of a program for each of its tests, where a problem is one of code."""
+    code_memory_mb: int = Field(512, ge=16, le=65536)
+    """MiB of such a program."""
+    sandbox_url: str = tuning("")
+    """Where programs run: the URL of `nemoflow sandbox serve`; empty is this machine."""
+    sandbox_token_env: str = tuning("")
+    """Variable with the token that the sandbox asks for."""
 
 
 class _Counts:
@@ -58,6 +68,7 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
     """Look up the gold answers, verify in order, write every trace with its verdict."""
     statements = Statements()
     golds = _golds(inputs["problems"], statements, context.shard)
+    tests = _tests(inputs["problems"], context.shard)
     traces = inputs["traces"]
     pending: deque[Trace] = deque()
     counts = _Counts()
@@ -69,11 +80,14 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
             if trace.problem_id not in golds:
                 raise InputError(f"{traces.address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
             pending.append(trace)
-            yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length")
+            yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length", tests.get(trace.problem_id))
 
     def verified() -> Iterator[Trace]:
-        with open_verifier(config.metric, config.revision, config.workers, config.timeout_s, config.memory_mb) as verdicts:
-            for verdict in verdicts(attempts()):
+        with (
+            open_verifier(config.metric, config.revision, config.workers, config.timeout_s, config.memory_mb) as verdicts,
+            _with_code(config, verdicts, bool(tests)) as every,
+        ):
+            for verdict in every(attempts()):
                 trace = pending.popleft()
                 counts.add(trace.category, verdict.verdict, verdict.rule)
                 yield trace.model_copy(update={"verdict": verdict})
@@ -88,13 +102,33 @@ def _golds(problems: InputArtifact, statements: Statements, shard: Shard) -> dic
     return {problem.id: problem.gold for problem in every if shard.holds(problem.id)}
 
 
+def _tests(problems: InputArtifact, shard: Shard) -> dict[str, Tests]:
+    rows = ((problem.id, read_tests(problem.meta, f"{problems.address}: problem {problem.id}")) for problem in filled(problems))
+    return {name: tests for name, tests in rows if tests and shard.holds(name)}
+
+
+@contextmanager
+def _with_code(config: VerifyConfig, verdicts: Verdicts, has_code: bool) -> Iterator[Verdicts]:
+    if not has_code:
+        yield verdicts
+        return
+    from nemoflow.answers.code import OUTPUT_CHARS, also_code
+    from nemoflow.sandbox.limits import Limits
+    from nemoflow.sandbox.remote import RemoteSandbox
+
+    limits = Limits(calls=1000, seconds=config.code_seconds, memory_mb=config.code_memory_mb, output_chars=OUTPUT_CHARS)
+    place = RemoteSandbox(config.sandbox_url, limits, config.sandbox_token_env) if config.sandbox_url else None
+    with also_code(verdicts, limits, place) as every:
+        yield every
+
+
 def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:
     return f"problem_id {trace.problem_id!r} is no problem of {problems.address}; wire the problems that were harvested"
 
 
 VERIFY = Step(
     name="verify",
-    version=1,
+    version=2,
     config=VerifyConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces},

@@ -1,6 +1,6 @@
 """The step `wake-teacher`: makes a teacher ready and says where it answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,7 +8,33 @@ from nemoflow.artifacts import Endpoint
 from nemoflow.config import Config, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.inference.sizing import Demand, Sizing, size
+from nemoflow.inference.tally import Price
 from nemoflow.inference.teachers import PORT, Teacher, release, wake
+
+Share = Annotated[float, Field(gt=0)]
+AUTO = ("max_replicas", "requests", "tokens_per_request", "tokens_per_s", "finish_s")
+"""Fields that `replicas = "auto"` is reckoned from."""
+
+
+class MixedTeacher(Config):
+    """A further teacher, which somebody else runs."""
+
+    model: str = Field(min_length=1)
+    """Name that its endpoint lists under /v1/models."""
+    revision: str = ""
+    """Revision of the model, where it has one."""
+    weight: float = Field(1.0, gt=0)
+    """Its share of the samples."""
+    url: str = tuning()
+    """The API's base."""
+    api_key_env: str = tuning("")
+    """Name of the environment variable that holds its key."""
+    prompt_price: float = tuning(0.0, ge=0)
+    """Money for a million tokens of prompts."""
+    completion_price: float = tuning(0.0, ge=0)
+    """Money for a million generated tokens."""
+    more_urls: dict[str, Share] = tuning({})
+    """Where it answers too, with shares."""
 
 
 class WakeTeacherConfig(Config):
@@ -46,6 +72,16 @@ class WakeTeacherConfig(Config):
     """For `process`: seconds after which it is ended even if nobody releases it."""
     api_key_env: str = tuning("")
     """Name of the environment variable that holds the endpoint's key; the key itself is never written down."""
+    prompt_price: float = tuning(0.0, ge=0)
+    """Money for a million tokens of prompts; steps that ask tell the sum."""
+    completion_price: float = tuning(0.0, ge=0)
+    """Money for a million generated tokens."""
+    more_urls: dict[str, Share] = tuning({})
+    """Where the same model answers too, with each place's share of the requests against 1 for the first: {"http://host:8000/v1" = 1}."""
+    weight: float = Field(1.0, gt=0)
+    """Share of the samples against the teachers of `mixed`."""
+    mixed: tuple[MixedTeacher, ...] = ()
+    """Further teachers, each with its share of the samples; which one a sample is asked of depends on its problem and index alone."""
 
     @model_validator(mode="after")
     def _kind_has_its_fields(self) -> "WakeTeacherConfig":
@@ -57,6 +93,10 @@ class WakeTeacherConfig(Config):
             raise ValueError('kind "deployment" takes deployment, the name of one; the other kinds do not')
         if self.kind == "process" and (self.url or not any(PORT in word for word in self.command[1:])):
             raise ValueError('kind "process" takes command with an argument that holds {port}, and no url')
+        names = [(self.model, self.revision), *((other.model, other.revision) for other in self.mixed)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"mixed: model {name[0]!r} comes twice; a second URL of one model goes into more_urls")
         if self.replicas == "auto" and not (self.kind == "deployment" and self.requests and self.tokens_per_s):
             raise ValueError('replicas "auto" is for kind "deployment" and takes requests and tokens_per_s, both above 0')
         return self
@@ -70,20 +110,16 @@ class WakeTeacherConfig(Config):
 
     @property
     def teacher(self) -> Teacher:
-        """The teacher that is wanted."""
-        return Teacher(
-            kind=self.kind,
-            model=self.model,
-            revision=self.revision,
-            url=self.url,
-            command=self.command,
-            deployment=self.deployment,
-            namespace=self.namespace,
-            replicas=self.sizing.replicas if self.sizing else int(self.replicas),
-            api_key_env=self.api_key_env,
-            deadline_s=self.deadline_s,
-            lifetime_s=self.lifetime_s,
-        )
+        """What `wake` takes."""
+        mixed = tuple(Teacher(kind="url", **_priced(other)) for other in self.mixed)
+        replicas = self.sizing.replicas if self.sizing else int(self.replicas)
+        return Teacher(**{**_priced(self), "replicas": replicas, "mixed": mixed})
+
+
+def _priced(config: WakeTeacherConfig | MixedTeacher) -> dict[str, Any]:
+    """A teacher's fields."""
+    fields = config.model_dump(exclude={"prompt_price", "completion_price", "mixed", *AUTO})
+    return {**fields, "price": Price(prompt=config.prompt_price, completion=config.completion_price)}
 
 
 def run(config: WakeTeacherConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:

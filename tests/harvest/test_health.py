@@ -1,45 +1,10 @@
 import pytest
 
-from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused
-from nemoflow.harvest.traces import Asking, Health, plan, select
+from nemoflow.errors import ProviderError, ProviderRefused
+from nemoflow.harvest.health import Health
 from nemoflow.inference.client import RequestRefused
-from nemoflow.inference.request import Patience, Sampling
-from nemoflow.inference.teachers import Endpoint
-from nemoflow.records import Problem
 
-ASKING = Asking(Endpoint(url="http://127.0.0.1:1/v1", model="m", revision="7"), Sampling(), Patience())
 FAILURE = ProviderError("timed out")
-
-
-def problems(*categories):
-    return [Problem(id=f"p{i}", statement=f"s{i}", category=category, source="t") for i, category in enumerate(categories)]
-
-
-def test_the_first_of_each_named_category_are_taken_in_their_order():
-    every = problems("a", "b", "a", "c", "b", "a")
-    assert [problem.id for problem in select(every, {"b": 1, "a": 2})] == ["p0", "p1", "p2"]
-    assert select(every, {}) == every
-
-
-def test_a_category_that_no_problem_has_is_named():
-    with pytest.raises(ConfigError, match=r"categories.x: no problem has this category; known: a, b"):
-        select(problems("a", "b"), {"x": 1})
-
-
-def test_an_empty_set_and_an_id_that_comes_twice_are_refused():
-    with pytest.raises(InputError, match="empty"):
-        select([], {})
-    with pytest.raises(InputError, match="row 3: id 'p0' is also that of row 1"):
-        select([*problems("a", "b"), *problems("a")], {})
-
-
-def test_more_samples_add_to_fewer_and_no_two_attempts_share_key_or_seed():
-    few = plan(problems("a", "b"), 4, ASKING, 0, "")
-    many = plan(problems("a", "b"), 8, ASKING, 0, "")
-    assert [attempt.sample for attempt in many] == [*range(8), *range(8)]
-    assert {attempt.id for attempt in few} < {attempt.id for attempt in many}
-    assert len({attempt.id for attempt in many}) == 16
-    assert len({attempt.seed for attempt in many[:8]}) == 8
 
 
 def test_failures_in_a_row_mean_that_the_endpoint_is_down():
