@@ -15,7 +15,8 @@ from typing import Literal
 
 from nemoflow.answers import competition
 from nemoflow.answers.boxed import Revision
-from nemoflow.answers.symbolic import SymbolicPool, extract_symbolic
+from nemoflow.answers.extraction import answer_in, stated
+from nemoflow.answers.symbolic import SymbolicPool
 from nemoflow.records import Verdict
 
 Metric = Literal["competition", "symbolic"]
@@ -64,8 +65,11 @@ def by_competition(attempt: Attempt, revision: Revision = "c") -> Verdict:
 
 def by_symbols(attempts: Iterable[Attempt], pool: SymbolicPool) -> Iterator[Verdict]:
     """The verdicts of symbolic equality."""
-    kept, compared = tee((attempt, extract_symbolic(attempt.response)) for attempt in attempts)
-    pairs = ((attempt.gold or "", extracted if _without_comparing(attempt, extracted) is None else None) for attempt, extracted in compared)
+    kept, compared = tee((attempt, answer_in(attempt.response)) for attempt in attempts)
+    pairs = (
+        (stated(attempt.gold or ""), extracted if _without_comparing(attempt, extracted) is None else None)
+        for attempt, extracted in compared
+    )
     for finding, (attempt, extracted) in zip(pool.compare(pairs), kept, strict=True):
         yield _without_comparing(attempt, extracted) or _verdict(attempt, finding.verdict, finding.rule, extracted, finding.reason)
 

@@ -94,7 +94,7 @@ def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:
 
 VERIFY = Step(
     name="verify",
-    version=1,
+    version=2,
     config=VerifyConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces},
