@@ -96,7 +96,7 @@ def _boxes(text: str) -> str | None:
             break
     if not found:
         unclosed = text.rpartition(BOX)[2].split("\n")[0]
-        return None if "}" in unclosed else unclosed.strip(" $.") or None
+        return None if unclosed.count("}") > unclosed.count("{") else unclosed.strip(" $.") or None
     return ", ".join(dict.fromkeys(reversed(found)))
 
 

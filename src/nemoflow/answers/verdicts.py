@@ -35,6 +35,13 @@ class Attempt:
     """What the endpoint said instead of a response."""
     is_truncated: bool = False
     """Whether the response was cut off; it is verified all the same, as the contest does."""
+    answer: str | None = None
+    """The answer where it is known without its response."""
+
+    @property
+    def found(self) -> str:
+        """The answer as a reader takes it."""
+        return stated(self.answer) if self.answer is not None else answer_in(self.response)
 
 
 Verdicts = Callable[[Iterable[Attempt]], Iterator[Verdict]]
@@ -65,7 +72,7 @@ def by_competition(attempt: Attempt, revision: Revision = "c") -> Verdict:
 
 def by_symbols(attempts: Iterable[Attempt], pool: SymbolicPool) -> Iterator[Verdict]:
     """The verdicts of symbolic equality."""
-    kept, compared = tee((attempt, answer_in(attempt.response)) for attempt in attempts)
+    kept, compared = tee((attempt, attempt.found) for attempt in attempts)
     pairs = (
         (stated(attempt.gold or ""), extracted if _without_comparing(attempt, extracted) is None else None)
         for attempt, extracted in compared

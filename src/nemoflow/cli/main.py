@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
+    "verify": ("nemoflow.cli.verify:verify", "Compare answers with gold answers by mathematics: right, wrong or unclear."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
 }
 

@@ -39,7 +39,8 @@ _MASSES: dict[str, Size] = {
     "g": 1, "gram": 1, "kg": 1000, "kilogram": 1000, "mg": _F(1, 1000), "milligram": _F(1, 1000), "ton": 10**6, "tonne": 10**6,
 }  # fmt: skip
 _WEIGHTS = {"lb": 16, "pound": 16, "oz": 1, "ounce": 1}
-_VOLUMES: dict[str, Size] = {"liter": _F(1, 1000), "litre": _F(1, 1000), "L": _F(1, 1000), "l": _F(1, 1000), "ml": _F(1, 10**6), "mL": _F(1, 10**6),
+_VOLUMES: dict[str, Size] = {"liter": _F(1, 1000), "litre": _F(1, 1000), "L": _F(1, 1000), "l": _F(1, 1000),
+            "ml": _F(1, 10**6), "mL": _F(1, 10**6),
             "milliliter": _F(1, 10**6), "millilitre": _F(1, 10**6)}  # fmt: skip
 _CUPS = {"cup": 1, "pint": 2, "quart": 4, "gallon": 16, "gal": 16}
 _MONEY: dict[str, Size] = {
