@@ -8,13 +8,15 @@ from pydantic_core import PydanticCustomError
 from nemoflow.records import Record
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A text, or a number as its text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PydanticCustomError("gold", "should be a text or a number")
     return str(value)
 
 
-def _text_or_whole_number(value: Any) -> Any:
+def text_or_whole_number(value: Any) -> Any:
+    """What may be an id."""
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise PydanticCustomError("id", "should be a text or a whole number")
     return value
@@ -25,8 +27,8 @@ class ScoreRow(Record):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: Annotated[StrictStr | StrictInt, BeforeValidator(_text_or_whole_number)]
+    id: Annotated[StrictStr | StrictInt, BeforeValidator(text_or_whole_number)]
     response: str | None
     """None counts as a response without an answer."""
-    gold: Annotated[str, BeforeValidator(_as_text)]
+    gold: Annotated[str, BeforeValidator(as_text)]
     """Turned to text, as the contest's metric does."""

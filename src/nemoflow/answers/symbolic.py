@@ -23,9 +23,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Literal, Self
 
-from nemoflow.answers.boxed import balanced
 from nemoflow.answers.cheap import settle
-from nemoflow.answers.competition import NOT_FOUND, extract
+from nemoflow.answers.competition import NOT_FOUND
 from nemoflow.answers.symbolic_worker import OUT_OF_MEMORY
 from nemoflow.errors import NemoflowError
 
@@ -47,11 +46,6 @@ class Finding:
     rule: str
     """`exact`, `normalised`, `number`, `words` (cheap.py), `symbolic`, `time-limit`, `memory-limit`, `crash`, `no-answer`."""
     reason: str = ""
-
-
-def extract_symbolic(text: str | None) -> str:
-    """The answer in a response as a reader takes it: the last box with matched braces, else what the contest's metric takes."""
-    return (balanced(text) if text is not None else None) or extract(text)
 
 
 class SymbolicPool:

@@ -16,7 +16,8 @@ from typing import Literal
 from nemoflow.answers import competition
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.code_tests import Tests
-from nemoflow.answers.symbolic import SymbolicPool, extract_symbolic
+from nemoflow.answers.extraction import answer_in, stated
+from nemoflow.answers.symbolic import SymbolicPool
 from nemoflow.records import Verdict
 
 Metric = Literal["competition", "symbolic"]
@@ -35,8 +36,15 @@ class Attempt:
     """What the endpoint said instead of a response."""
     is_truncated: bool = False
     """Whether the response was cut off; it is verified all the same, as the contest does."""
+    answer: str | None = None
+    """The answer where it is known without its response."""
     tests: Tests | None = None
     """What its program must do, where the problem is one of code: see code.py."""
+
+    @property
+    def found(self) -> str:
+        """The answer as a reader takes it."""
+        return stated(self.answer) if self.answer is not None else answer_in(self.response)
 
 
 Verdicts = Callable[[Iterable[Attempt]], Iterator[Verdict]]
@@ -67,8 +75,11 @@ def by_competition(attempt: Attempt, revision: Revision = "c") -> Verdict:
 
 def by_symbols(attempts: Iterable[Attempt], pool: SymbolicPool) -> Iterator[Verdict]:
     """The verdicts of symbolic equality."""
-    kept, compared = tee((attempt, extract_symbolic(attempt.response)) for attempt in attempts)
-    pairs = ((attempt.gold or "", extracted if _without_comparing(attempt, extracted) is None else None) for attempt, extracted in compared)
+    kept, compared = tee((attempt, attempt.found) for attempt in attempts)
+    pairs = (
+        (stated(attempt.gold or ""), extracted if _without_comparing(attempt, extracted) is None else None)
+        for attempt, extracted in compared
+    )
     for finding, (attempt, extracted) in zip(pool.compare(pairs), kept, strict=True):
         yield _without_comparing(attempt, extracted) or _verdict(attempt, finding.verdict, finding.rule, extracted, finding.reason)
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "receiver": ("nemoflow.cli.receiver:receiver", "Start runs on pushes and on new data."),
     "metrics": ("nemoflow.cli.metrics:metrics", "Runs, rows, tokens, waits and GPUs as metrics of Prometheus."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
+    "verify": ("nemoflow.cli.verify:verify", "Compare answers with gold answers by mathematics: right, wrong or unclear."),
     "sandbox": ("nemoflow.cli.sandbox:sandbox", "Run code that a model wrote where it can harm nobody."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
 }

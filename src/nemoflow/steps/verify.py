@@ -47,15 +47,19 @@ class _Counts:
         self.verdicts: Counter[str] = Counter(right=0, wrong=0, unclear=0)
         self.rules: Counter[str] = Counter()
         self.by_category: dict[str, Counter[str]] = {}
+        self.by_mode: dict[str, Counter[str]] = {}
 
-    def add(self, category: str, verdict: str, rule: str) -> None:
+    def add(self, category: str, verdict: str, rule: str, mode: str = "") -> None:
         self.verdicts[verdict] += 1
         self.rules[rule] += 1
         self.by_category.setdefault(category, Counter())[verdict] += 1
+        if mode:
+            self.by_mode.setdefault(mode, Counter())[verdict] += 1
 
     def metrics(self) -> dict[str, Number]:
-        """Counts, and shares of right traces over all and by category."""
+        """Counts, and shares of right traces over all, by category and by the mode that they were asked for in."""
         rates = {f"pass_rate.{name}": _share(counts) for name, counts in sorted(self.by_category.items())}
+        rates |= {f"pass_rate.mode.{name}": _share(counts) for name, counts in sorted(self.by_mode.items())}
         rules = {f"rule.{name}": count for name, count in sorted(self.rules.items())}
         return {**self.verdicts, "pass_rate": _share(self.verdicts), **rates, **rules}
 
@@ -89,7 +93,7 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
         ):
             for verdict in every(attempts()):
                 trace = pending.popleft()
-                counts.add(trace.category, verdict.verdict, verdict.rule)
+                counts.add(trace.category, verdict.verdict, verdict.rule, str(trace.meta.get("mode", "")))
                 yield trace.model_copy(update={"verdict": verdict})
 
     written = outputs["traces"].write(verified())
