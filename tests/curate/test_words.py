@@ -1,6 +1,7 @@
 """Hashed words and runs are those that a regular expression would find, whatever stands beside a text."""
 
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +9,11 @@ from hypothesis import strategies as st
 from nemoflow.curate.words import hash_words, normalised
 
 WORD = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff]+|[^A-Za-z0-9_\s\x00-\x20\x7f]")
-TEXTS = st.lists(st.text(alphabet="ab1_ +é(", max_size=12).map(normalised), max_size=6)
+TEXTS = st.lists(st.text(alphabet="ab1_ +é(", max_size=12).map(normalised), min_size=1, max_size=6)
 
 
 def told(hashed, starts):
-    return [tuple(hashed[first:last].tolist()) for first, last in zip(starts, starts[1:], strict=False)]
+    return [tuple(hashed[first:last].tolist()) for first, last in pairwise(starts)]
 
 
 @given(TEXTS)

@@ -51,7 +51,7 @@ def some_rows(seed, count=60):
     draw = Random(seed)
     texts = [" ".join(f"w{draw.randrange(500)}" for _ in range(60)) for _ in range(6)]
     rows = []
-    for number in range(count):
+    for _ in range(count):
         problem = draw.randrange(12)
         text = draw.choice(texts) + draw.choice(["", "", " so", " then we are done"])
         row = trace(

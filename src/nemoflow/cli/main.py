@@ -23,6 +23,7 @@ COMMANDS = {
     "stop": ("nemoflow.cli.submit:stop_run", "End a run on a cluster, and clean up after it."),
     "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),
+    "fetch": ("nemoflow.cli.fetch:fetch", "Fetch a public set of problems from the Hugging Face hub."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
 }

@@ -93,7 +93,7 @@ class _Rows:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="nemoflow-sketches-")
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="nemoflow-sketches-")  # noqa: SIM115 (closed by the table)
         self._next = self.count = 0
 
     def put(self, number: int, raw: bytes) -> None:

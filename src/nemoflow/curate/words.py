@@ -102,7 +102,7 @@ def _ends(is_letter: Bools, kinds: npt.NDArray[np.uint8]) -> Bools:
 
 
 def _hashes(codes: npt.NDArray[np.uint8], first: Integers, last: Integers) -> U64:
-    powers, inverses = _powers(1 << max(16, int(len(codes)).bit_length()))
+    powers, inverses = _powers(1 << max(16, len(codes).bit_length()))
     sums = np.zeros(len(codes) + 1, dtype=np.uint64)
     np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers[: len(codes)], out=sums[1:])
     hashed = (sums[last + 1] - sums[first]) * inverses[first]
