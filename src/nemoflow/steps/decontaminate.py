@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from nemoflow.artifacts import Model, Problems, Report, Traces
 from nemoflow.config import Config
 from nemoflow.curate.decision import part
-from nemoflow.curate.decontaminate import BOILERPLATE, NEAR, NEAR_WORDS, SAME, WORDS, Contamination, EvalIndex, Meaning, survey
+from nemoflow.curate.decontaminate import BOILERPLATE, NEAR, NEAR_WORDS, SAME, WORDS, Contamination, EvalIndex, Match, Meaning, survey
 from nemoflow.curate.encoder import load_encoder
 from nemoflow.curate.statements import Statements
 from nemoflow.errors import InputError
@@ -56,13 +56,7 @@ def run(config: DecontaminateConfig, inputs: Inputs, outputs: Outputs, context: 
         meaning = Meaning(encoder, index.statements, config.same, config.near)
     rows = watched(agreed.agreeing(filled_where_handed_in(traces), traces.address), "decontaminate", context)
     found = judged(survey(rows, statements, index, meaning), config)
-    if found.share > config.max_share:
-        problem_id, match = min(found.matches.items())
-        raise InputError(
-            f"{traces.address}: {len(found.matches)} of {found.problems} problems occur in {evaluation.address} "
-            f"(such as {problem_id!r} in {match.eval_id!r}: {match.text!r}), more than max_share = {config.max_share:g}; "
-            "split the sets anew, or allow more"
-        )
+    refuse_many(found, config, traces.address, evaluation.address)
     with outputs["kept"].writer() as kept, outputs["rejected"].writer() as rejected:
         tally = part(found.decide(traces.rows()), kept.add, rejected.add)
     outputs["near_misses"].write_json("near_misses.json", {"near_misses": [miss.as_json() for miss in found.near_misses]})
@@ -77,12 +71,23 @@ def run(config: DecontaminateConfig, inputs: Inputs, outputs: Outputs, context: 
     return Outcome(metrics=metrics, rows_in=tally.total, dropped=dict(tally.reasons))
 
 
+def refuse_many(found: Contamination, config: DecontaminateConfig, traces: str, evaluation: str) -> None:
+    """InputError beyond the allowed share: then something is wrong with the split."""
+    if found.share > config.max_share:
+        problem_id, match = min(found.matches.items())
+        raise InputError(
+            f"{traces}: {len(found.matches)} of {found.problems} problems occur in {evaluation} "
+            f"(such as {problem_id!r} in {match.eval_id!r}: {match.text!r}), more than max_share = {config.max_share:g}; "
+            "split the sets anew, or allow more"
+        )
+
+
 def judged(found: Contamination, config: DecontaminateConfig) -> Contamination:
     """What a person said counts more than words and numbers."""
     for problem_id in config.keep:
         found.matches.pop(problem_id, None)
     told = {miss.problem_id: miss.match for miss in found.near_misses}
-    found.matches |= {problem_id: told[problem_id] for problem_id in config.drop if problem_id in told}
+    found.matches |= {problem_id: told.get(problem_id, Match("", "named in drop")) for problem_id in config.drop}
     found.near_misses = [miss for miss in found.near_misses if miss.problem_id not in (*config.keep, *config.drop)]
     return found
 

@@ -1,13 +1,13 @@
 """The step `mix`: from kept traces to the corpus, by weights and quotas, with a card that counts what is in it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nemoflow.artifacts import Corpus, Problems, Report, Traces
 from nemoflow.config import Config
 from nemoflow.curate.card import Card, as_markdown
-from nemoflow.curate.mix import compared, plan
+from nemoflow.curate.mix import Mixture, compared, plan
 from nemoflow.curate.recipe import BUCKETS, Recipe
 from nemoflow.curate.statements import Statements
 from nemoflow.errors import ConfigError, InputError
@@ -79,14 +79,19 @@ def run(config: MixConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         )
     card = Card()
     rows = outputs["corpus"].write(mixture.examples(traces.rows, card))
-    summary = card.as_json()
-    told = {**summary, "recipe": config.model_dump(mode="json"), "left_out": dict(mixture.reasons)}
+    told = told_of(card, mixture, config)
+    outputs["card"].write_json("card.json", told)
+    (outputs["card"].folder() / "card.md").write_text(as_markdown(told), encoding="utf-8")
+    return Outcome(metrics={"rows": rows, "problems": told["problems"]}, rows_in=mixture.rows_in, dropped=dict(mixture.reasons))
+
+
+def told_of(card: Card, mixture: Mixture, config: MixConfig) -> dict[str, Any]:
+    """The whole card: counts, recipe, what was left out, other mixes where they are asked for."""
+    told = {**card.as_json(), "recipe": config.model_dump(mode="json"), "left_out": dict(mixture.reasons)}
     if config.ablations:
         others = {name: config.recipe(other) for name, other in config.ablations.items()}
         told["ablations"] = compared(mixture.candidates, {"(this one)": mixture.recipe, **others})
-    outputs["card"].write_json("card.json", told)
-    (outputs["card"].folder() / "card.md").write_text(as_markdown(told), encoding="utf-8")
-    return Outcome(metrics={"rows": rows, "problems": summary["problems"]}, rows_in=mixture.rows_in, dropped=dict(mixture.reasons))
+    return told
 
 
 def _require_known(config: MixConfig, categories: set[str]) -> None:
