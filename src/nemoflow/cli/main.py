@@ -27,6 +27,7 @@ COMMANDS = {
     "dedup": ("nemoflow.cli.curate:dedup", "Drop duplicates among the traces of a file."),
     "decontaminate": ("nemoflow.cli.curate:decontaminate", "Drop traces of problems that occur in an evaluation set."),
     "mix": ("nemoflow.cli.curate:mix", "Make a corpus of the traces of files."),
+    "inspect": ("nemoflow.cli.inspect:inspect", "Look at rows: a sample, counts, two corpora compared, a page with plots."),
     "fetch": ("nemoflow.cli.fetch:fetch", "Fetch a public set of problems from the Hugging Face hub."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),
