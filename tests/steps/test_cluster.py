@@ -5,13 +5,14 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.curate.traces import trace
+from tests.curate.traces import problem, trace
 from tests.steps.alone import Alone, write_lines
 
 from nemoflow.errors import ConfigError
 from nemoflow.steps.cluster import CLUSTER
 from nemoflow.steps.dedup import DEDUP
 from nemoflow.steps.keep import KEEP_ROWS
+from nemoflow.steps.mix import MIX
 from nemoflow.steps.sketch import SKETCH
 
 pytest.importorskip("rensa", reason="near duplicates need the extra `curate`")
@@ -98,3 +99,16 @@ def test_sketches_made_without_signatures_are_refused_where_they_are_needed(tmp_
     Alone(SKETCH, {"traces": write_lines(tmp_path / "traces.jsonl", [trace("a")])}, root).run("s")
     with pytest.raises(ConfigError, match=r"cluster\.near: true, but the sketches in .* were made without; set sketch\.near = true"):
         Alone(CLUSTER, {"sketches": "run://s/node/sketches"}, root).run("c", near=True)
+
+
+def test_the_corpus_of_ten_shards_has_the_bytes_of_one(tmp_path):
+    """Distinct ids, as harvested traces have them; the mix refuses others."""
+    rows = [row.model_copy(update={"id": f"{number:03d}"}) for number, row in enumerate(some_rows(5, 80))]
+    config = {"compare": "statement", "near": True}
+    digests = set()
+    for shards in (1, 10):
+        in_shards(tmp_path, rows, shards, **config)
+        problems = write_lines(tmp_path / "problems.jsonl", [problem(99)])
+        mix = Alone(MIX, {"traces": "run://k/node/kept", "problems": problems}, tmp_path / f"{shards}" / "root")
+        digests.add(mix.run("m").outputs["corpus"].files[0].digest)
+    assert len(digests) == 1

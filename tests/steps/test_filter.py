@@ -116,6 +116,7 @@ def test_pass_rates_see_the_traces_that_other_filters_drop(tmp_path):
     rows = [trace(f"a{n}", thinking=LONG, meta={"mode": "low"}) for n in range(4)]
     rows += [trace("b", number=2, thinking=LONG, meta={"mode": "low"}), trace("c", number=2, verdict="wrong", meta={"mode": "low"})]
     step = alone(tmp_path, traces=rows)
+    assert step.run("more", pass_rates={"low": [0, 0.5]}, augment=(f"{__name__}:twice",)).dropped == {"too-easy": 12}
     manifest = step.run(pass_rates={"low": [0, 0.8]})
     assert [row.id for row in step.rows(manifest, "kept")] == ["b"]
     assert manifest.dropped == {"too-easy": 4, "wrong": 1}

@@ -204,12 +204,13 @@ def _require_apart(out: Path, *inputs: Path | None) -> None:
 def _watched(traces: Iterable[Trace], label: str) -> Iterator[Trace]:
     progress = progress_for(sys.stderr)
     progress.start(label)
-    count = 0
-    for count, trace in enumerate(traces, 1):
-        if count % EVERY == 0:
-            progress.advance(EVERY)
-        yield trace
-    progress.advance(count % EVERY)
+    try:
+        for count, trace in enumerate(traces, 1):
+            if count % EVERY == 0:
+                progress.advance(EVERY)
+            yield trace
+    finally:
+        progress.stop()
 
 
 def _parted(decisions: Iterable[Decision], traces: TraceFile, out: Path, rejected: Path | None) -> Tally:

@@ -112,7 +112,10 @@ class FilterConfig(Config):
         return [check for is_wanted, check in wanted if is_wanted] + [_own_check(path) for path in self.checks]
 
     def checks_of(self, traces: Callable[[], Iterable[Trace]]) -> list[Check]:
-        """The same, and the pass rates where they are asked for: over all `traces`, read once more, since a filter must not change them."""
+        """The same, and the pass rates where they are asked for.
+
+        They are taken over all `traces` as they came: what other checks drop or augmentations add says nothing of how hard a problem is.
+        """
         if not self.pass_rates:
             return self.wanted()
         bounds = {mode: Bounds(*limits) for mode, limits in self.pass_rates.items()}
@@ -177,11 +180,11 @@ def run(config: FilterConfig, inputs: Inputs, outputs: Outputs, context: Context
         agreed = Statements()
         sets = {"traces": filled(inputs["traces"])} | {name: inputs[name].rows() for name in ("rationalized", "public") if name in inputs}
         rows = chain.from_iterable(agreed.agreeing(rows, inputs[name].address) for name, rows in sets.items())
-        return config.augmented(trace for trace in rows if context.shard.holds(trace.problem_id))
+        return (trace for trace in rows if context.shard.holds(trace.problem_id))
 
-    decisions = decide(watched(traces(), "filter", context), config.checks_of(traces))
+    decisions = decide(watched(config.augmented(traces()), "filter", context), config.checks_of(traces))
     if config.max_per_problem is not None:
-        decisions = capped(decisions, traces(), config.max_per_problem)
+        decisions = capped(decisions, config.augmented(traces()), config.max_per_problem)
     with outputs["kept"].writer() as kept, outputs["rejected"].writer() as rejected:
         tally = part(decisions, kept.add, rejected.add)
     return Outcome(metrics={"kept": tally.kept, "dropped": tally.dropped}, rows_in=tally.total, dropped=dict(tally.reasons))
