@@ -5,7 +5,7 @@ A kind is a value. Wiring an output of one kind to an input of another fails whe
 
 from dataclasses import dataclass
 
-from nemoflow.records import Example, Problem, Record, Trace
+from nemoflow.records import Duplicate, Example, Problem, Record, Sketch, Trace
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class Kind:
 Problems = Kind("Problems", Problem)
 Traces = Kind("Traces", Trace)
 Corpus = Kind("Corpus", Example)
+Sketches = Kind("Sketches", Sketch)
+"""What dedup compares: a digest, a signature, an embedding a row."""
+Duplicates = Kind("Duplicates", Duplicate)
+"""Rows that another makes superfluous, by key."""
 Model = Kind("Model")
 """A base model: `config.json`, safetensors, tokenizer, chat template."""
 Adapter = Kind("Adapter")

@@ -118,3 +118,37 @@ class Example(Record):
     """User message, exactly as the evaluation sends it."""
     response: Annotated[str, Field(min_length=1)]
     """`<think>`, newline, reasoning, newline, `</think>`, newline, `\\boxed{answer}`; nothing after the box."""
+
+
+class Sketch(Record):
+    """What dedup compares of one row (or of one problem): small enough that one machine holds those of millions."""
+
+    v: Literal[1] = 1
+    key: str
+    """Digest of the row, or the problem's id where statements are compared."""
+    id: str
+    """What a message calls it."""
+    group: str
+    """Only rows of one group are compared; empty where all are."""
+    rank: tuple[int, int]
+    """Lower is better: verdict, then length."""
+    digest: str
+    """xxh3-128 of the normalised text; empty where there is nothing to compare."""
+    signature: str = ""
+    """MinHash slots, 16 bits each, little-endian, base64; empty where near duplicates are not looked for."""
+    vector: str = ""
+    """Embedding of unit length, half precision, little-endian, base64; empty without an encoder."""
+
+
+class Duplicate(Record):
+    """A row that another one makes superfluous."""
+
+    v: Literal[1] = 1
+    key: str
+    """Of the sketch that goes."""
+    reason: str
+    """`exact-duplicate`, `near-duplicate` or `semantic-duplicate`; `in-reference-...` where the kept row is the reference's."""
+    duplicate_of: str
+    """Id of the row that stays."""
+    is_twin: bool = False
+    """The row that stays is the same to the byte, so one of the two must stay."""

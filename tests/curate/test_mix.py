@@ -1,6 +1,6 @@
 """The corpus: every row in the contest's form, chosen and ordered by the seed alone."""
 
-from random import Random
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from tests.curate.traces import THINKING, trace
 
 from nemoflow.answers.competition import extract
-from nemoflow.curate.card import Card
-from nemoflow.curate.mix import Recipe, plan, response_of
+from nemoflow.curate.card import Card, as_markdown
+from nemoflow.curate.mix import compared, plan, response_of
+from nemoflow.curate.recipe import Candidate, Recipe, choose
 from nemoflow.errors import InputError
 from nemoflow.prompts.chat import SUFFIX, user_message
 from nemoflow.prompts.teacher import ask, ask_with_hint
@@ -121,15 +122,51 @@ def test_the_card_counts_what_is_in_the_corpus():
     assert lengths["histogram"][0]["below"] / 2 <= lengths["mean"] < lengths["histogram"][-1]["below"]
 
 
-def test_a_corpus_larger_than_the_window_reads_its_traces_again_and_stays_whole():
-    many = [trace(f"t{number}", number=number, thinking=f"It is {number}.") for number in Random(0).sample(range(300), 300)]
-    mixture = plan(many, Recipe(seed=3))
-    reads = []
+MODES = st.lists(
+    st.tuples(st.sampled_from(["low", "high", "high+python"]), st.sampled_from([100, 3000, 5000, 200_000])), min_size=1, max_size=60
+)
 
-    def read():
-        reads.append(1)
-        return many
 
-    in_windows = list(mixture.examples(read, Card(), window=128))
-    assert len(reads) == 3
-    assert in_windows == list(mixture.examples(lambda: many, Card()))
+def candidates(cells):
+    return [Candidate(f"t{number}", "teacher", "c", mode, tokens) for number, (mode, tokens) in enumerate(cells)]
+
+
+@given(MODES, st.integers(0, 3), st.none() | st.integers(1, 40), st.randoms(use_true_random=False))
+def test_modes_of_a_bucket_are_equal_and_as_many_as_its_rarest(cells, seed, max_rows, draw):
+    recipe = Recipe(balance=True, seed=seed, max_rows=max_rows, least_share=0)
+    rows = candidates(cells)
+    choice = choose(rows, recipe)
+    assert choice == choose(draw.sample(rows, len(rows)), recipe)
+    before = Counter((recipe.bucket(row.tokens), row.mode) for row in rows)
+    after = Counter((recipe.bucket(row.tokens), row.mode) for row in choice.rows)
+    for bucket in {bucket for bucket, _ in before}:
+        modes = [mode for other, mode in before if other == bucket]
+        sizes = {after[bucket, mode] for mode in modes}
+        assert len(sizes) == 1
+        if max_rows is None:
+            assert sizes == {min(before[bucket, mode] for mode in modes)}
+    assert len(choice.rows) <= (max_rows or len(rows))
+    assert len(choice.rows) + choice.reasons.total() == len(rows)
+
+
+def test_a_mode_that_is_hardly_there_does_not_shrink_the_others():
+    rows = candidates([("low", 100)] * 100 + [("high", 100)] * 60 + [("medium", 100)])
+    kept = Counter(row.mode for row in choose(rows, Recipe(balance=True)).rows)
+    assert kept == {"low": 60, "high": 60, "medium": 1}
+
+
+def test_other_recipes_are_counted_over_the_same_traces():
+    mixture = plan(ROWS, Recipe())
+    table = compared(mixture.candidates, {"all": Recipe(), "no_star": Recipe(weights={"rationalized": 0}), "few": Recipe(max_rows=5)})
+    assert [(row["name"], row["rows"]) for row in table] == [("all", 60), ("no_star", 45), ("few", 5)]
+    assert table[1]["left_out"] == {"weight": 15}
+
+
+def test_the_card_names_licences_and_revisions_and_reads_as_markdown():
+    rows = [trace("a", source="public", verdict=None, model="gsm8k", meta={"licence": "MIT", "revision": "abc"}), trace("b", number=2)]
+    _, card, _ = corpus(rows)
+    assert card["by_licence"] == {"MIT": 1, "of the teacher's maker": 1}
+    assert card["by_revision"] == {"gsm8k@abc": 1}
+    text = as_markdown({**card, "left_out": {"quota": 3}, "ablations": compared([], {"none|of": Recipe()})})
+    assert "| MIT | 1 | 50.0 % |" in text
+    assert "| none\\|of | 0 | 0 | 0 |" in text

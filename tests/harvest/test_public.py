@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemoflow.answers.competition import extract, verify
-from nemoflow.harvest.public import PublicTraces, reasoning, rewrite
+from nemoflow.harvest.public import PublicTraces, reasoning
 from nemoflow.prompts.chat import split_response, user_message
 from nemoflow.records import Problem
 
@@ -17,7 +17,7 @@ def problem(solution, gold="18"):
 
 
 def test_a_gsm8k_solution_loses_its_calculator_marks_and_its_final_line():
-    trace = rewrite(problem("Two a day: 2 * 4 = <<2*4=8>>8.\nWith ten: $<<8+10=18>>18.\n#### 18"))
+    trace = next(iter(PublicTraces([problem("Two a day: 2 * 4 = <<2*4=8>>8.\nWith ten: $<<8+10=18>>18.\n#### 18")])))
     assert trace.response == "<think>\nTwo a day: 2 * 4 = 8.\nWith ten: $18.\n</think>\n\\boxed{18}"
     assert trace.messages[-1].content == user_message("How many?")
     assert (trace.source, trace.model, trace.answer) == ("public", "set", "18")
@@ -48,6 +48,15 @@ def test_a_problem_without_a_usable_solution_is_dropped_with_its_reason(solution
     traces = PublicTraces([problem(solution, gold), problem("2 * 9\n#### 18")])
     assert len(list(traces)) == 1
     assert (traces.read, traces.dropped) == (2, {reason: 1})
+
+
+def test_each_of_several_solutions_is_a_trace_with_the_sets_provenance_and_thinking_is_not_nested():
+    meta = {"solution": "2 * 9", "solutions": ["2 * 9", "<think>\n9 + 9\n</think>\n\\boxed{18}"], "licence": "MIT", "revision": "abc"}
+    several = Problem(id="p", statement="How many?", gold="18", category="c", source="set", meta=meta)
+    first, second = PublicTraces([several])
+    assert second.response == "<think>\n9 + 9\n</think>\n\\boxed{18}"
+    assert first.id != second.id
+    assert first.meta == second.meta == {"licence": "MIT", "revision": "abc"}
 
 
 @given(st.text(alphabet="ab{}\\ \nboxed<>=#1"))

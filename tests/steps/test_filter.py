@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from tests.curate.traces import THINKING, trace
 from tests.steps.alone import Alone, write_lines
 
-from nemoflow.errors import InputError
+from nemoflow.errors import ConfigError, InputError
 from nemoflow.steps.filter import FILTER
 
 
@@ -76,3 +76,47 @@ def test_an_answer_that_says_nothing_is_dropped_for_that_whatever_else_is_turned
     step = alone(tmp_path, traces=[silent])
     assert step.run("on").dropped == {"empty-response": 1}
     assert step.run("off", **dict.fromkeys(names, False), min_chars=0).dropped == {"empty-response": 1}
+
+
+def says_no(row):
+    return "says-no" if "no" in row.response.split() else ""
+
+
+def twice(row):
+    yield row.model_copy(update={"id": f"{row.id}-shouted", "response": row.response.replace("add", "ADD")})
+
+
+def same_again(row):
+    yield row
+
+
+def test_checks_and_augmentations_of_ones_own_are_named_by_import_path(tmp_path):
+    step = alone(tmp_path, traces=[trace("a", thinking=LONG), trace("b", thinking=LONG + " no")])
+    manifest = step.run(checks=(f"{__name__}:says_no",), augment=(f"{__name__}:twice",))
+    assert [row.id for row in step.rows(manifest, "kept")] == ["a", "a-shouted"]
+    assert manifest.dropped == {"says-no": 2}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"checks": ("nowhere:check",)}, r"filter\.checks: 'nowhere:check' cannot be imported"),
+        ({"checks": ("check",)}, r"filter\.checks: unknown 'check'; an import path"),
+        ({"checks": (f"{__name__}:LONG",)}, r"filter\.checks: .* is a str; a function of a Trace"),
+        ({"checks": ("builtins:len",)}, r"filter\.checks: 'builtins:len' failed on trace 'a': TypeError"),
+        ({"augment": (f"{__name__}:same_again",)}, r"filter\.augment: .* gave a trace 'a' .* an id of its own and the same problem"),
+    ],
+)
+def test_what_is_no_check_and_no_augmentation_is_refused(tmp_path, config, words):
+    with pytest.raises(ConfigError, match=words):
+        alone(tmp_path, traces=[trace("a", thinking=LONG)]).run(**config)
+
+
+def test_pass_rates_see_the_traces_that_other_filters_drop(tmp_path):
+    rows = [trace(f"a{n}", thinking=LONG, meta={"mode": "low"}) for n in range(4)]
+    rows += [trace("b", number=2, thinking=LONG, meta={"mode": "low"}), trace("c", number=2, verdict="wrong", meta={"mode": "low"})]
+    step = alone(tmp_path, traces=rows)
+    assert step.run("more", pass_rates={"low": [0, 0.5]}, augment=(f"{__name__}:twice",)).dropped == {"too-easy": 12}
+    manifest = step.run(pass_rates={"low": [0, 0.8]})
+    assert [row.id for row in step.rows(manifest, "kept")] == ["b"]
+    assert manifest.dropped == {"too-easy": 4, "wrong": 1}

@@ -58,7 +58,7 @@ def test_a_file_that_holds_everything_out_is_refused(tmp_path):
 
 
 def test_an_unknown_format_is_named_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"load\.format: .*known formats: aime, gsm8k, jsonl, kaggle, math.*'parquet'"):
+    with pytest.raises(ConfigError, match=r"load\.format: .*known formats: aime, aops, gsm8k, hle, hmmt, jsonl, kaggle, math.*'parquet'"):
         build(LOAD_PROBLEMS.config, {"format": "parquet"}, "load")
 
 

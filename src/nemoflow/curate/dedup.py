@@ -1,4 +1,4 @@
-"""Dedup: exact duplicates by hash, near ones by MinHash; the best copy stays, whatever the order of the rows.
+"""Dedup: exact duplicates by hash, near ones by MinHash, those that mean the same by embeddings; the best copy stays.
 
 What is compared: `response` looks for samples of one problem with the same response; `statement` for problems that ask the same
 and keeps the traces of the first of them by id. Responses of different problems are never compared: a contest puzzle's
@@ -7,164 +7,119 @@ traces follow one form, and would all be near each other.
     plan = survey(traces, "response", near_threshold=0.8)
     decisions = plan.decide(traces_again)
 
-The best copy is the right one before an unclear before a wrong one, then the shortest, then the first by id. Near duplicates
-are found going from the best to the worst: a row goes where a *kept* row is near it, so no chain of likenesses drops anything.
+The best copy is the right one before an unclear before a wrong one, then the shortest, then the first by id (`cluster` says the rest).
+With a reference, what is like one of its rows goes, whatever its rank; the reference itself is left as it is.
 """
 
-import re
-import unicodedata
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
 
-import xxhash
-
+from nemoflow.curate.cluster import Limits, cluster
 from nemoflow.curate.decision import KEEP, Decision
-from nemoflow.curate.statements import statement_of
-from nemoflow.errors import ConfigError
-from nemoflow.records import Trace
-
-if TYPE_CHECKING:
-    from rensa import RMinHash
-
-Compared = Literal["response", "statement"]
-
-PERMUTATIONS = 128
-"""Slots of a signature: 512 bytes a row, and an error of about 0.04 in the estimated likeness at 0.8."""
-SHINGLE = 3
-"""Words that are hashed together."""
-SEED = 42
-
-_WORD = re.compile(r"\w+|[^\w\s]")
-_RANK = {"right": 0, "unclear": 1, "wrong": 2}
-
-
-def normalised(text: str) -> str:
-    """A text without what does not count: letter case, runs of blanks, forms of the same letter."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+from nemoflow.curate.encoder import Encoder
+from nemoflow.curate.signatures import require_rensa
+from nemoflow.curate.sketches import Compared, Means, key_of, sketches, unit_of
+from nemoflow.curate.table import Table
+from nemoflow.records import Duplicate, Problem, Trace
 
 
 @dataclass
 class Plan:
-    """What is dropped, by number of the row, and the id that it duplicates."""
+    """What is dropped, by number of the row: the reason, and the id that it duplicates."""
 
-    exact: dict[int, str] = field(default_factory=dict)
-    near: dict[int, str] = field(default_factory=dict)
+    dropped: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def decide(self, traces: Iterable[Trace]) -> Iterator[Decision]:
         """Decisions over the surveyed traces, read a second time in the same order."""
         for row, trace in enumerate(traces):
-            if row in self.exact:
-                yield Decision(trace, "exact-duplicate", {"duplicate_of": self.exact[row]})
-            elif row in self.near:
-                yield Decision(trace, "near-duplicate", {"duplicate_of": self.near[row]})
+            if row in self.dropped:
+                reason, kept = self.dropped[row]
+                yield Decision(trace, reason, {"duplicate_of": kept})
             else:
                 yield Decision(trace, KEEP)
 
 
-@dataclass(frozen=True, order=True)
-class _Copy:
-    """A row as far as it is compared; copies sort from the best to the worst."""
-
-    rank: tuple[int, int, str, int]
-    id: str
-    row: int
-    sketch: "RMinHash | None" = field(default=None, compare=False)
-
-
-def survey(traces: Iterable[Trace], compared: Compared = "response", near_threshold: float | None = None) -> Plan:
+def survey(
+    traces: Iterable[Trace],
+    compared: Compared = "response",
+    near_threshold: float | None = None,
+    semantic_threshold: float | None = None,
+    encoder: Encoder | None = None,
+    reference: Iterable[Trace | Problem] = (),
+) -> Plan:
     """Read all traces once and find the duplicates.
 
-    `near_threshold` is the share of common word triples (Jaccard, estimated) from which two texts are near; None is exact only.
+    `near_threshold` is the share of common word triples (Jaccard, estimated) from which two texts are near, `semantic_threshold`
+    the cosine of their embeddings from which they mean the same; None leaves that way out.
 
     Raises ConfigError where near duplicates are asked for and rensa is not installed.
     """
     if near_threshold is not None:
-        _require_rensa()
-    return _survey_responses(traces, near_threshold) if compared == "response" else _survey_statements(traces, near_threshold)
+        require_rensa("dedup.near")
+    means = Means(near_threshold is not None, encoder if semantic_threshold is not None else None)
+    rows: list[str] = []
+
+    def noted() -> Iterator[Trace]:
+        for trace in traces:
+            rows.append(trace.problem_id if compared == "statement" else "")
+            yield trace
+
+    with Table() as table:
+        for sketch in sketches(reference, compared, means):
+            table.add(sketch, is_reference=True)
+        first = len(table)
+        for sketch in sketches(noted(), compared, means):
+            table.add(sketch)
+        found = cluster(table, Limits(near_threshold, semantic_threshold if means.encoder is not None else None))
+        dropped = {unit - first: (finding.reason, table.ids[finding.kept]) for unit, finding in found.items()}
+        if compared == "response":
+            return Plan(dropped)
+        by_problem = {table.keys[first + unit]: told for unit, told in dropped.items()}
+    return Plan({row: by_problem[problem_id] for row, problem_id in enumerate(rows) if problem_id in by_problem})
 
 
-def _survey_responses(traces: Iterable[Trace], near_threshold: float | None) -> Plan:
-    plan = Plan()
-    problems: dict[str, dict[bytes, list[_Copy]]] = defaultdict(lambda: defaultdict(list))
-    for row, trace in enumerate(traces):
-        text = normalised(trace.response)
-        sketch = _sketch(text) if near_threshold is not None else None
-        problems[trace.problem_id][_digest(text)].append(_Copy(_rank(trace), trace.id, row, sketch))
-    for groups in problems.values():
-        best = [_drop_exact(sorted(copies), plan.exact) for copies in groups.values()]
-        if near_threshold is not None:
-            _drop_near(sorted(best), near_threshold, plan.near)
-    return plan
+def duplicates(table: Table, limits: Limits) -> Iterator[Duplicate]:
+    """The same as rows, sorted by key: what shards made of their parts is told to all of them."""
+    told = [
+        Duplicate(
+            key=table.keys[row],
+            reason=finding.reason,
+            duplicate_of=table.ids[finding.kept],
+            is_twin=table.keys[row] == table.keys[finding.kept] and not table.is_reference[finding.kept],
+        )
+        for row, finding in cluster(table, limits).items()
+    ]
+    yield from sorted(told, key=lambda row: (row.key, row.is_twin, row.duplicate_of))
 
 
-def _survey_statements(traces: Iterable[Trace], near_threshold: float | None) -> Plan:
-    """Of problems that ask the same, the first by id keeps its traces; the others' traces go."""
-    plan, rows = Plan(), defaultdict[str, list[int]](list)
-    asked: dict[str, tuple[bytes, str]] = {}
-    for row, trace in enumerate(traces):
-        text = normalised(statement_of(trace))
-        asked[trace.problem_id] = min(asked.get(trace.problem_id, (_digest(text), text)), (_digest(text), text))
-        rows[trace.problem_id].append(row)
-    statements: dict[bytes, list[_Copy]] = defaultdict(list)
-    for number, problem_id in enumerate(rows):
-        digest, text = asked[problem_id]
-        sketch = _sketch(text) if near_threshold is not None else None
-        statements[digest].append(_Copy((0, 0, problem_id, 0), problem_id, number, sketch))
-    exact: dict[int, str] = {}
-    near: dict[int, str] = {}
-    best = [_drop_exact(sorted(group), exact) for group in statements.values()]
-    if near_threshold is not None:
-        _drop_near(sorted(best), near_threshold, near)
-    numbered = list(rows.values())
-    plan.exact = {row: kept for number, kept in exact.items() for row in numbered[number]}
-    plan.near = {row: kept for number, kept in near.items() for row in numbered[number]}
-    return plan
+class Keeper:
+    """Decides over the rows of one shard by what was told to all.
+
+    Of rows that are the same to the byte one stays, unless another row makes that one superfluous too.
+    """
+
+    def __init__(self, told: Iterable[Duplicate], compared: Compared) -> None:
+        self._compared: Compared = compared
+        self._gone: dict[str, Duplicate] = {}
+        self._twins: Counter[str] = Counter()
+        for row in told:
+            if row.is_twin:
+                self._twins[row.key] += 1
+            else:
+                self._gone[row.key] = row
+
+    def decide(self, traces: Iterable[Trace]) -> Iterator[Decision]:
+        """A decision a trace."""
+        for trace in traces:
+            key = unit_of(trace, self._compared)
+            if self._compared == "response" and self._twins[key] > 0:
+                self._twins[key] -= 1
+                yield Decision(trace, "exact-duplicate", {"duplicate_of": trace.id})
+            elif (row := self._gone.get(key)) is not None:
+                yield Decision(trace, row.reason, {"duplicate_of": row.duplicate_of})
+            else:
+                yield Decision(trace, KEEP)
 
 
-def _rank(trace: Trace) -> tuple[int, int, str, int]:
-    """The last part only orders rows of one id, so that not their order decides which of them stays."""
-    verdict = _RANK[trace.verdict.verdict] if trace.verdict is not None else 1
-    return verdict, len(trace.response), trace.id, xxhash.xxh3_64_intdigest(trace.model_dump_json().encode())
-
-
-def _digest(text: str) -> bytes:
-    return xxhash.xxh3_128_digest(text.encode("utf-8", "surrogatepass"))
-
-
-def _drop_exact(copies: list[_Copy], dropped: dict[int, str]) -> _Copy:
-    best = copies[0]
-    dropped.update((copy.row, best.id) for copy in copies[1:])
-    return best
-
-
-def _drop_near(copies: list[_Copy], threshold: float, dropped: dict[int, str]) -> None:
-    """From the best to the worst: drop what is near a kept copy. rensa proposes by bands and checks by whole signatures."""
-    if len(copies) < 2:
-        return
-    from rensa import RMinHashDeduplicator
-
-    kept = RMinHashDeduplicator(threshold, PERMUTATIONS, True, None, SEED)
-    by_row = {str(copy.row): copy for copy in copies}
-    for copy in copies:
-        if kept.add(str(copy.row), copy.sketch):
-            continue
-        nearest = min(by_row[key] for key in kept.get_duplicates(copy.sketch))
-        dropped[copy.row] = nearest.id
-
-
-def _sketch(text: str) -> "RMinHash":
-    from rensa import RMinHash
-
-    words = _WORD.findall(text)
-    sketch = RMinHash(PERMUTATIONS, SEED)
-    sketch.update([" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1))])
-    return sketch
-
-
-def _require_rensa() -> None:
-    try:
-        import rensa  # noqa: F401
-    except ModuleNotFoundError:
-        raise ConfigError("dedup.near: true needs rensa, which is not installed; `pip install nemoflow[curate]`, or near = false") from None
+__all__ = ["Compared", "Keeper", "Plan", "duplicates", "key_of", "survey"]

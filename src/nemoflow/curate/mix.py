@@ -1,52 +1,32 @@
-r"""Mix: from kept traces to training examples, by weights and quotas, in a seeded order that the input's order does not change.
+r"""Mix: from kept traces to training examples, by a recipe, in a seeded order that the input's order does not change.
 
-    recipe = Recipe(weights={"rationalized": 0.5}, quota={"numeral": 2000}, max_rows=10_000, seed=7)
-    mixture = plan(traces, recipe)
-    for example in mixture.examples(read_again): ...
+    mixture = plan(traces, Recipe(weights={"rationalized": 0.5}, quota={"numeral": 2000}, max_rows=10_000, seed=7))
+    for example in mixture.examples(read_again, card): ...
 
-Every row's place is a hash of seed, trace and copy. A quota keeps the first rows of a category, `max_rows` the first of all, and
-the corpus stands in that order. Examples carry no times, so equal inputs give equal bytes.
+Examples carry no times, so equal inputs give equal bytes. They wait for their turn in a file, so memory holds a line's place, not the
+line: two passes over the traces serve a corpus of any size.
 """
 
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import xxhash
+import numpy as np
 
 from nemoflow.answers.boxed import BOX
 from nemoflow.answers.competition import extract
 from nemoflow.curate.card import Card
+from nemoflow.curate.pass_rate import mode_of
+from nemoflow.curate.recipe import Candidate, Recipe, choose
 from nemoflow.curate.statements import statement_of
 from nemoflow.errors import InputError
 from nemoflow.prompts.chat import THINK_CLOSE, THINK_OPEN, render_response, split_response, user_message
 from nemoflow.records import Example, Trace
 
-WINDOW = 100_000
-"""Examples held in memory at once; a larger corpus reads its traces once more for each further window."""
-
-_WHOLE = 2.0**64
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What goes into the corpus."""
-
-    weights: Mapping[str, float] = field(default_factory=dict)
-    """Copies of a source's rows: 1 as they are (so too a source that is not named), 0.5 a seeded half, 2 each twice, 0 none."""
-    quota: Mapping[str, int] = field(default_factory=dict)
-    """Most rows of a category; one that is not named has no limit."""
-    max_rows: int | None = None
-    seed: int = 0
-
-    def copies(self, trace: Trace) -> int:
-        """How often a trace goes in."""
-        whole, part = divmod(self.weights.get(trace.source, 1.0), 1)
-        return int(whole) + (self.place(trace.id, "weight") < part)
-
-    def place(self, trace_id: str, salt: object) -> float:
-        """A seeded number from 0 to 1 for a trace and a purpose."""
-        return xxhash.xxh3_64_intdigest(f"{self.seed}\0{trace_id}\0{salt}".encode()) / _WHOLE
+CHARS_A_TOKEN = 4
+"""For traces whose tokens nobody counted."""
 
 
 def response_of(trace: Trace) -> str | None:
@@ -76,20 +56,25 @@ class Mixture:
     categories: set[str] = field(default_factory=set)
     """Categories of the traces, those left out among them."""
     rows_in: int = 0
+    candidates: list[Candidate] = field(default_factory=list)
+    """The usable traces, for other recipes."""
 
-    def examples(self, read: Callable[[], Iterable[Trace]], card: Card, window: int = WINDOW) -> Iterator[Example]:
+    def examples(self, read: Callable[[], Iterable[Trace]], card: Card) -> Iterator[Example]:
         """The corpus in its order, counted on the card; `read` gives the planned traces again, in any order."""
-        for start in range(0, len(self.order), window):
-            wanted = {key: place for place, key in enumerate(self.order[start : start + window])}
-            found: list[tuple[int, Example, Trace]] = []
+        wanted = {key: place for place, key in enumerate(self.order)}
+        spans = np.zeros((len(self.order), 2), dtype=np.int64)
+        with tempfile.TemporaryFile(prefix="nemoflow-mix-") as file:
             for trace in read():
-                for copy in range(self.recipe.copies(trace)):
+                for copy in range(self.recipe.copies(trace.id, trace.source)):
                     if (place := wanted.get((trace.id, copy))) is not None:
-                        found.append((place, self._example(trace, copy), trace))
-            found.sort(key=lambda row: row[0])
-            for _, example, trace in found:
-                card.add(example, trace)
-                yield example
+                        example = self._example(trace, copy)
+                        card.add(example, trace)
+                        line = example.__pydantic_serializer__.to_json(example)
+                        spans[place] = file.tell(), len(line)
+                        file.write(line)
+            for start, length in spans.tolist():
+                file.seek(start)
+                yield Example.model_validate_json(file.read(length))
 
     def _example(self, trace: Trace, copy: int) -> Example:
         response = response_of(trace)
@@ -106,34 +91,55 @@ class Mixture:
 
 
 def plan(traces: Iterable[Trace], recipe: Recipe) -> Mixture:
-    """Choose and order rows: weights first, then quotas, then the limit of all. Raises InputError where a trace id occurs twice."""
+    """Choose and order rows. Raises InputError where a trace id occurs twice."""
     mixture = Mixture(recipe)
     seen: set[str] = set()
-    places: list[tuple[float, str, int, str]] = []
     for trace in traces:
         mixture.rows_in += 1
         mixture.categories.add(trace.category)
         if trace.id in seen:
             raise InputError(f"row {mixture.rows_in}: trace id {trace.id!r} occurs twice; `dedup` leaves one of each")
         seen.add(trace.id)
-        if (reason := _unusable(trace)) or not (copies := recipe.copies(trace)):
-            mixture.reasons[reason or "weight"] += 1
-            continue
-        places += [(recipe.place(trace.id, copy), trace.id, copy, trace.category) for copy in range(copies)]
-    places.sort()
-    taken: Counter[str] = Counter()
-    for _, trace_id, copy, category in places:
-        if taken[category] >= recipe.quota.get(category, len(places)):
-            mixture.reasons["quota"] += 1
-        elif recipe.max_rows is not None and len(mixture.order) >= recipe.max_rows:
-            mixture.reasons["max-rows"] += 1
+        if reason := _unusable(trace):
+            mixture.reasons[reason] += 1
         else:
-            taken[category] += 1
-            mixture.order.append((trace_id, copy))
+            mixture.candidates.append(candidate_of(trace))
+    choice = choose(mixture.candidates, recipe)
+    mixture.order = choice.order
+    mixture.reasons.update(choice.reasons)
     return mixture
+
+
+def candidate_of(trace: Trace) -> Candidate:
+    """A trace as far as a recipe looks at it."""
+    tokens = trace.usage.completion_tokens or len(trace.response) // CHARS_A_TOKEN
+    return Candidate(trace.id, trace.source, sys.intern(trace.category), sys.intern(mode_of(trace)), tokens)
+
+
+def compared(candidates: Iterable[Candidate], recipes: Mapping[str, Recipe]) -> list[dict[str, object]]:
+    """What each recipe would make of the same candidates: a row a recipe, for a table."""
+    rows = list(candidates)
+    return [{"name": name, **_counted(rows, recipe)} for name, recipe in recipes.items()]
+
+
+def _counted(candidates: list[Candidate], recipe: Recipe) -> dict[str, object]:
+    choice = choose(candidates, recipe)
+    tokens = sum(row.tokens for row in choice.rows)
+    return {
+        "rows": len(choice.rows),
+        "traces": len({trace_id for trace_id, _ in choice.order}),
+        "tokens": tokens,
+        "by_source": dict(sorted(Counter(row.source for row in choice.rows).items())),
+        "by_category": dict(sorted(Counter(row.category for row in choice.rows).items())),
+        "by_mode": dict(sorted(Counter(row.mode for row in choice.rows).items())),
+        "left_out": dict(sorted(choice.reasons.items())),
+    }
 
 
 def _unusable(trace: Trace) -> str:
     if not statement_of(trace).strip():
         return "no-statement"
     return "no-answer-to-learn" if response_of(trace) is None else ""
+
+
+__all__ = ["Mixture", "Recipe", "compared", "plan", "response_of"]

@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator
 import xxhash
 
 from nemoflow.answers.boxed import BOX
-from nemoflow.prompts.chat import render_response
+from nemoflow.prompts.chat import THINK_CLOSE, render_response, split_response
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Problem, Trace
+
+PROVENANCE = ("licence", "revision", "url", "generation_model")
+"""What a trace tells of its problem's set; the corpus card counts licences by it."""
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")
 _FINAL_LINE = re.compile(r"\n####[^\n]*\s*\Z")
@@ -38,16 +41,22 @@ class PublicTraces:
     def __iter__(self) -> Iterator[Trace]:
         for problem in self._problems:
             self.read += 1
-            trace = rewrite(problem)
-            if isinstance(trace, str):
-                self.dropped[trace] += 1
-            else:
-                yield trace
+            for solution in _solutions(problem):
+                trace = rewrite(problem, solution)
+                if isinstance(trace, str):
+                    self.dropped[trace] += 1
+                else:
+                    yield trace
 
 
-def rewrite(problem: Problem) -> Trace | str:
-    """The problem's own solution as a trace, or the reason why there is none."""
-    solution = problem.meta.get("solution")
+def _solutions(problem: Problem) -> list[object]:
+    """A set's solutions of a problem; a list with nothing in it where it has none, which is then dropped with its reason."""
+    several = problem.meta.get("solutions")
+    return list(several) if isinstance(several, list) and several else [problem.meta.get("solution")]
+
+
+def rewrite(problem: Problem, solution: object) -> Trace | str:
+    """One of the problem's own solutions as a trace, or the reason why there is none."""
     if not isinstance(solution, str) or not solution.strip():
         return "no-solution"
     if problem.gold is None:
@@ -62,13 +71,16 @@ def rewrite(problem: Problem) -> Trace | str:
         source="public",
         model=problem.source,
         messages=ask(problem.statement),
+        meta={name: problem.meta[name] for name in PROVENANCE if isinstance(problem.meta.get(name), str)},
         response=render_response(thinking, problem.gold),
         answer=problem.gold,
     )
 
 
 def reasoning(solution: str) -> str:
-    """A set's solution without its calculator marks, its final line, its boxes and its drawings."""
+    """A set's solution without its calculator marks, its final line, its boxes and its drawings; of one that thinks, the thinking."""
+    if THINK_CLOSE in solution:
+        solution, _ = split_response(solution)
     text = _FINAL_LINE.sub("", solution.replace("\r\n", "\n"))
     text = _unbox(_DRAWING.sub("", _CALCULATOR.sub("", text)))
     return _BLANK_LINES.sub("\n\n", _SPACE_BEFORE_BREAK.sub("\n", text)).strip()

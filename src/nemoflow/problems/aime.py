@@ -6,20 +6,14 @@ Answers are integers from 0 to 999; a zero in front (`025`) is dropped, as a sol
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-from nemoflow.problems.rows import Row, content_id, json_rows
+from nemoflow.problems.rows import Row, content_id
+from nemoflow.problems.source import Hub, Source
 from nemoflow.records import Problem
 
 
-def load(path: Path) -> Iterator[Problem]:
-    """Problems of a JSONL file, optionally gzipped."""
-    for row in json_rows(path):
-        yield _problem(row)
-
-
-def _problem(row: Row) -> Problem:
+def problem(row: Row) -> Problem:
+    """The problem of a row."""
     statement, answer = row.text("problem"), row.word("answer")
     if not re.fullmatch(r"[0-9]{1,3}", answer):
         raise row.wrong("answer", "an integer from 0 to 999 is right")
@@ -32,3 +26,6 @@ def _problem(row: Row) -> Problem:
         source="aime",
         meta=kept,
     )
+
+
+SOURCE = Source("aime", problem, licence="", hub=Hub("HuggingFaceH4/aime_2024"))

@@ -6,23 +6,17 @@ Gold is what follows `####`, without thousands separators, since the contest's m
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-from nemoflow.problems.rows import Row, content_id, json_rows
+from nemoflow.problems.rows import Row, content_id
+from nemoflow.problems.source import Hub, Source
 from nemoflow.records import Problem
 
 _FINAL = re.compile(r"####\s*(\S[^\n]*)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 
 
-def load(path: Path) -> Iterator[Problem]:
-    """Problems of `train.jsonl` or `test.jsonl`, optionally gzipped."""
-    for row in json_rows(path):
-        yield _problem(row)
-
-
-def _problem(row: Row) -> Problem:
+def problem(row: Row) -> Problem:
+    """The problem of a row."""
     question, solution = row.text("question"), row.text("answer")
     finals = _FINAL.findall(solution)
     if not finals:
@@ -33,5 +27,8 @@ def _problem(row: Row) -> Problem:
         gold=_THOUSANDS.sub("", finals[-1].strip()),
         category="gsm8k",
         source="gsm8k",
-        meta={"solution": solution, "licence": "MIT"},
+        meta={"solution": solution},
     )
+
+
+SOURCE = Source("gsm8k", problem, licence="MIT", hub=Hub("openai/gsm8k", config="main"))

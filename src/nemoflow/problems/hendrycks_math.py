@@ -7,24 +7,18 @@ Gold is the `answer` where there is one, else the last box of the solution. The 
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 from nemoflow.answers.boxed import balanced
-from nemoflow.problems.rows import Row, content_id, json_rows
+from nemoflow.problems.rows import Row, content_id
+from nemoflow.problems.source import Hub, Source
 from nemoflow.records import Problem
 
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s{}$\\])")
 _LEVEL = re.compile(r"(?:Level )?([1-5])")
 
 
-def load(path: Path) -> Iterator[Problem]:
-    """Problems of a JSONL file in either layout, optionally gzipped."""
-    for row in json_rows(path):
-        yield _problem(row)
-
-
-def _problem(row: Row) -> Problem:
+def problem(row: Row) -> Problem:
+    """The problem of a row."""
     statement, solution = row.text("problem"), _with_plain_boxes(row.text("solution"))
     gold = row.word("answer") if row.values.get("answer") is not None else balanced(solution)
     if gold is None:
@@ -36,7 +30,7 @@ def _problem(row: Row) -> Problem:
         gold=gold,
         category="math_" + re.sub(r"[^a-z]+", "_", subject.lower()).strip("_"),
         source="hendrycks_math",
-        meta={"solution": solution, "licence": "MIT"} | _level(row),
+        meta={"solution": solution} | _level(row),
     )
 
 
@@ -49,3 +43,6 @@ def _level(row: Row) -> dict[str, int]:
     """Level 1 to 5; two problems of the set have `Level ?`, and lose it."""
     found = _LEVEL.fullmatch(str(row.values.get("level")))
     return {"level": int(found[1])} if found else {}
+
+
+SOURCE = Source("math", problem, licence="MIT", hub=Hub("HuggingFaceH4/MATH-500", split="test"))

@@ -7,12 +7,10 @@ A foreign row's statement is called `statement`, `problem`, `question` or `promp
 is none); `id`, `category`, `source` and `solution` are optional, all other fields are kept in `meta`. The licence is the maker's.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 from pydantic import ValidationError
 
-from nemoflow.problems.rows import Row, content_id, json_rows
+from nemoflow.problems.rows import Row, content_id
+from nemoflow.problems.source import Source
 from nemoflow.records import Problem
 
 STATEMENTS = ("statement", "problem", "question", "prompt")
@@ -20,10 +18,9 @@ GOLDS = ("gold", "answer")
 DEFAULT_CATEGORY = "general"
 
 
-def load(path: Path) -> Iterator[Problem]:
-    """Problems of a JSONL file, optionally gzipped."""
-    for row in json_rows(path):
-        yield _own(row) if "v" in row.values else _foreign(row)
+def problem(row: Row) -> Problem:
+    """The problem of a row, nemoflow's own or a foreign one."""
+    return _own(row) if "v" in row.values else _foreign(row)
 
 
 def _own(row: Row) -> Problem:
@@ -52,3 +49,6 @@ def _foreign(row: Row) -> Problem:
         source=row.word("source") if values.get("source") is not None else "jsonl",
         meta={name: value for name, value in values.items() if name not in used and value is not None},
     )
+
+
+SOURCE = Source("jsonl", problem, licence="")

@@ -9,10 +9,10 @@ people outside of it: keep them where they are.
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 
 from nemoflow.problems.rows import Row, csv_rows
+from nemoflow.problems.source import Source
 from nemoflow.records import Problem
 
 MARKERS = {
@@ -28,13 +28,8 @@ OTHER = "other"
 _QUERY = re.compile(r"result for:(.*)", re.DOTALL)
 
 
-def load(path: Path) -> Iterator[Problem]:
-    """Problems of `train.csv` or `test.csv`."""
-    for row in csv_rows(path, ("id", "prompt")):
-        yield _problem(row)
-
-
-def _problem(row: Row) -> Problem:
+def problem(row: Row) -> Problem:
+    """The problem of a row."""
     prompt = row.text("prompt")
     return Problem(
         id=row.text("id").strip(),
@@ -55,3 +50,6 @@ def category_of(prompt: str) -> str:
     query = _QUERY.findall(prompt)
     last = query[-1] if query else prompt.strip().splitlines()[-1]
     return "equation_digits" if re.search(r"\d", last) else "equation_symbols"
+
+
+SOURCE = Source("kaggle", problem, licence="CC BY 4.0", rows=partial(csv_rows, required=("id", "prompt")))

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 import orjson
 import xxhash
 
-from nemoflow.errors import InputError
+from nemoflow.errors import ConfigError, InputError
 
 SHOWN = 120
 """Characters of a wrong value that are shown."""
@@ -63,6 +63,19 @@ class Row:
             raise self.wrong(field, "a non-empty string or a number is right")
         return str(value).strip()
 
+    def turn(self, role: str) -> str:
+        """What the last message of a role says, its reasoning before it; for rows that are conversations."""
+        messages = self.values.get("messages")
+        if isinstance(messages, list):
+            for message in reversed(messages):
+                if isinstance(message, dict) and message.get("role") == role and isinstance(message.get("content"), str):
+                    thinking, said = message.get("reasoning_content"), str(message["content"]).strip()
+                    if isinstance(thinking, str) and thinking.strip():
+                        return f"<think>\n{thinking.strip()}\n</think>\n{said}"
+                    if said:
+                        return said
+        raise self.wrong("messages", f"a list of {{role, content}} with a message of the role {role!r} is right")
+
     def first_of(self, *fields: str) -> str:
         """The first of these names that the row has; InputError names them all where it has none."""
         for field in fields:
@@ -89,6 +102,51 @@ def json_rows(path: Path) -> Iterator[Row]:
         for number, line in enumerate(_decoded(path, lines), 1):
             if line.strip():
                 yield Row(path, number, _object(path, number, line))
+
+
+def table_rows(path: Path) -> Iterator[Row]:
+    """Rows of a file by its ending: `.json` (one list of objects), `.parquet`, else JSON lines, each optionally gzipped."""
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        return _parquet_rows(path)
+    return _list_rows(path) if name.endswith(".json") else json_rows(path)
+
+
+def _list_rows(path: Path) -> Iterator[Row]:
+    """Objects of one JSON list; a `.json` file that holds an object a line is read as such."""
+    with _open_text(path) as lines:
+        text = "".join(_decoded(path, lines))
+    if not text.lstrip().startswith("["):
+        yield from json_rows(path)
+        return
+    try:
+        orjson.loads(text)
+        values = json.loads(text, parse_float=WrittenFloat)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error}); one list of objects is right") from None
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, dict):
+            raise InputError(f"{path}: row {number}: {shown(value)}; a JSON object is right")
+        yield Row(path, number, value)
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ModuleNotFoundError:
+        raise ConfigError(f"{path}: reading Parquet needs pyarrow; `pip install nemoflow[hub]`, or hand in JSON lines") from None
+    try:
+        number = 0
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for value in batch.to_pylist():
+                    number += 1
+                    yield Row(path, number, value)
+    except (ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a whole Parquet file: {error}") from None
 
 
 def csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """The steps, one a file, in the order in which a pipeline uses them."""
 
 from nemoflow.flow.step import Step
+from nemoflow.steps.cluster import CLUSTER
 from nemoflow.steps.decontaminate import DECONTAMINATE
 from nemoflow.steps.dedup import DEDUP
 from nemoflow.steps.evaluate import EVALUATE
@@ -8,6 +9,7 @@ from nemoflow.steps.filter import FILTER
 from nemoflow.steps.harvest import HARVEST
 from nemoflow.steps.harvest_public import HARVEST_PUBLIC
 from nemoflow.steps.judge import JUDGE
+from nemoflow.steps.keep import KEEP_ROWS
 from nemoflow.steps.load_problems import LOAD_PROBLEMS
 from nemoflow.steps.make_problems import MAKE_PROBLEMS
 from nemoflow.steps.make_student import MAKE_STUDENT
@@ -17,12 +19,14 @@ from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
 from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
+from nemoflow.steps.sketch import SKETCH
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
 
 __all__ = [
     "STEPS",
+    "CLUSTER",
     "DECONTAMINATE",
     "DEDUP",
     "EVALUATE",
@@ -30,6 +34,7 @@ __all__ = [
     "HARVEST",
     "HARVEST_PUBLIC",
     "JUDGE",
+    "KEEP_ROWS",
     "LOAD_PROBLEMS",
     "MAKE_PROBLEMS",
     "MAKE_STUDENT",
@@ -39,6 +44,7 @@ __all__ = [
     "RELEASE_TEACHER",
     "REPAIR_GOLD",
     "REPORT",
+    "SKETCH",
     "TRAIN",
     "VERIFY",
     "WAKE_TEACHER",
@@ -57,6 +63,9 @@ STEPS: tuple[Step, ...] = (
     RATIONALIZE,
     FILTER,
     DEDUP,
+    SKETCH,
+    CLUSTER,
+    KEEP_ROWS,
     DECONTAMINATE,
     MIX,
     TRAIN,

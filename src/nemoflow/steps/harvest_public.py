@@ -26,7 +26,7 @@ def run(config: HarvestPublicConfig, inputs: Inputs, outputs: Outputs, context: 
 
 HARVEST_PUBLIC = Step(
     name="harvest-public",
-    version=1,
+    version=2,
     config=HarvestPublicConfig,
     run=run,
     inputs={"problems": Problems, "own": Optional(Problems)},

@@ -14,7 +14,8 @@ class LoadProblemsConfig(Config):
     """Options of `load-problems`; the file itself is the input `file`, a path or URI."""
 
     format: str = "jsonl"
-    """Layout of the file: aime, gsm8k, jsonl (own or simple foreign rows), kaggle (the contest's train.csv), math (MATH, MATH-500)."""
+    """Layout of the file: jsonl (own or simple foreign rows), kaggle (the contest's train.csv), gsm8k, math (MATH, MATH-500), metamath,
+    stackexchange, aops, aime, hmmt, hle, open_math_reasoning, nemotron_math."""
     eval_share: float = Field(0.1, ge=0, le=1)
     """Share of the problems that is held out, by a hash of their ids; 0 holds nothing out, as for a set only to learn from."""
     per_category: int = Field(0, ge=0)
@@ -45,17 +46,18 @@ def run(config: LoadProblemsConfig, inputs: Inputs, outputs: Outputs, context: C
         problems = read(config.format, folder)
     except InputError as error:  # a bucket's file is read from a copy, whose name tells a user nothing
         raise InputError(str(error).replace(str(folder), address)) from None
-    sides = split(problems, config.eval_share, config.seed)
+    asked = [problem for problem in problems if not problem.meta.get("image")]
+    sides = split(asked, config.eval_share, config.seed)
     _refuse_empty_side(sides, config.eval_share, address)
     train = limit(sides.train, config.per_category, config.seed)
     held_out = limit(sides.eval, config.eval_per_category, config.seed)
     outputs["train"].write(_named(problem, config.id_prefix) for problem in train)
     outputs["eval"].write(_named(problem, config.id_prefix) for problem in held_out)
-    left_out = len(problems) - len(train) - len(held_out)
+    left_out = {"over-limit": len(asked) - len(train) - len(held_out), "shows-an-image": len(problems) - len(asked)}
     return Outcome(
         metrics={"train": len(train), "eval": len(held_out), "without_gold": sum(problem.gold is None for problem in problems)},
         rows_in=len(problems),
-        dropped={"over-limit": left_out} if left_out else {},
+        dropped={reason: count for reason, count in left_out.items() if count},
     )
 
 
@@ -77,7 +79,7 @@ def _named(problem: Problem, prefix: str) -> Problem:
 
 LOAD_PROBLEMS = Step(
     name="load-problems",
-    version=2,
+    version=3,
     config=LoadProblemsConfig,
     run=run,
     inputs={"file": Files},

@@ -15,7 +15,10 @@ from nemoflow.answers.symbolic import SymbolicPool
 
 PAIRS = [line.split("\t") for line in (Path(__file__).parent.parent / "pairs.tsv").read_text().splitlines()[1:]]
 FRACTIONS = st.fractions(min_value=-1000, max_value=1000, max_denominator=97)
-LATEX = st.text(alphabet=st.sampled_from(list("0123456789xyne+-*/^_=<>(),;:{}[]|!%. $\\'") + ["\\frac", "\\sqrt", "\\text{", "\\cup", "\\pm"]), max_size=60)
+LATEX = st.text(
+    alphabet=st.sampled_from(list("0123456789xyne+-*/^_=<>(),;:{}[]|!%. $\\'") + ["\\frac", "\\sqrt", "\\text{", "\\cup", "\\pm"]),
+    max_size=60,
+)
 SECONDS = 2.0
 """What the slowest comparison of random texts may take; the median is below a millisecond."""
 
