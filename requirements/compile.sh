@@ -16,12 +16,12 @@ echo uv | compile - -o requirements/uv.txt
 compile pyproject.toml -o requirements/base.txt
 echo "torch==$torch" | compile pyproject.toml --all-extras --group dev --constraint - -o requirements/dev.txt
 echo 'kubernetes>=34' | image pyproject.toml --extra curate --extra server - -o requirements/data.txt  # waking a Deployment is a light step
-printf 'torch==%s\nsentence-transformers\n' "$torch" | image pyproject.toml --extra curate - -o requirements/data-embed.txt
+printf 'torch==%s\n' "$torch" | image pyproject.toml --extra curate --extra embed - -o requirements/data-embed.txt
 printf 'torch==%s\n' "$torch" | image pyproject.toml --extra train - -o requirements/train.txt
 echo vllm | image pyproject.toml - -o requirements/teacher-gpu.txt
 if compgen -G "$links/torch-$torch+cpu-*.whl" >/dev/null; then
   cpu="torch==$torch+cpu"
   echo "$cpu" | compile --find-links "$links" pyproject.toml --all-extras --group dev --constraint - -o requirements/dev-cpu.txt
-  printf '%s\nsentence-transformers\n' "$cpu" | image --find-links "$links" pyproject.toml --extra curate - -o requirements/data-embed-cpu.txt
+  printf '%s\n' "$cpu" | image --find-links "$links" pyproject.toml --extra curate --extra embed - -o requirements/data-embed-cpu.txt
   echo "$cpu" | image --find-links "$links" pyproject.toml --extra train - -o requirements/train-cpu.txt
 fi
