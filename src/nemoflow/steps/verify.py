@@ -84,7 +84,7 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
             if trace.problem_id not in golds:
                 raise InputError(f"{traces.address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
             pending.append(trace)
-            yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length", tests.get(trace.problem_id))
+            yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length", tests=tests.get(trace.problem_id))
 
     def verified() -> Iterator[Trace]:
         with (
