@@ -180,7 +180,7 @@ def _of_node(node: Object, pods: Sequence[_Pod], said: Mapping[str, str]) -> Ite
     if last.asked and node.get("phase") != "Succeeded":
         yield _of(node, last.asked, "stop", "is asked to stop")
     if node.get("finishedAt"):
-        ended = _seconds(node["finishedAt"])
+        ended = max(_seconds(node["finishedAt"]), last.asked or 0.0, last.began or 0.0)  # Argo dates an evicted pod's end to its making
         kind, what = _end(node, last)
         words = next((words for pod, words in said.items() if pod.endswith(f"-{_number(node)}")), "")
         what += f": {words}" if words and kind != "done" else ""
