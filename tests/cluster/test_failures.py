@@ -66,7 +66,7 @@ def test_a_pod_that_fills_its_disk_is_told_of_with_what_to_change_and_not_tried_
     assert 'Usage of EmptyDir volume "tmp" exceeds the limit "100Mi"' in done.err
     assert "raise disk of cpu in the cluster file" in done.err
     happened = told(team, run)
-    assert happened["summary"]["evicted"] == happened["summary"]["attempts"] == 1
+    assert happened["counts"]["evicted"] == happened["counts"]["attempts"] == 1
     assert "exceeds the limit" in next(each["what"] for each in happened["history"] if each["kind"] == "evicted")
 
 

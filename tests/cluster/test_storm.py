@@ -63,7 +63,7 @@ def test_a_pipeline_comes_through_a_storm_with_every_row_once_and_tells_what_hap
     assert even.is_even, even
     told = run.history()
     print(run.nemoflow("show", "storm", "--cluster", run.cluster_file).stdout)  # noqa: T201
-    assert told["summary"]["lost"] + told["summary"]["tried_again"] >= 2
+    assert told["counts"]["lost"] + told["counts"]["tried_again"] >= 2
     disturbed = {each["step"] for each in told["history"] if each["kind"] in ("lost", "again", "stop")}
     assert {"harvest", "train"} <= disturbed
     assert release.get("deployments")[0]["spec"]["replicas"] == 0
