@@ -42,6 +42,7 @@ def test_an_attempt_that_was_made_good_does_not_decide():
 
 def test_lost_pods_stops_and_deadlines_are_worth_another_try_and_a_template_that_argo_refuses_is_not():
     assert read_state(workflow("Error", attempts("count", ("Error", "", "pod deleted")))).exit_code == 75
+    assert read_state(workflow("Failed", attempts("count", ("Failed", "143", "main: Error (exit code 143)")))).exit_code == 75
     assert read_state(workflow("Failed", shutdown="Stop")).exit_code == 75
     assert read_state(workflow("Failed", message="Max duration limit exceeded: deadline")).exit_code == 75
     assert read_state(workflow("Failed", message="invalid spec: templates.count")).exit_code == 2

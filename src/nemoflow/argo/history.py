@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from nemoflow.argo.api import Api
-from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, attempts_of
+from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, SENT_AWAY, attempts_of
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_NO_MEMORY, EXIT_OK, EXIT_TRY_AGAIN, ClusterError
 
 Object = Mapping[str, Any]
@@ -22,6 +22,7 @@ ENDS: dict[str, tuple[Kind, str]] = {
     str(EXIT_OK): ("done", "done"),
     str(EXIT_BUG): ("failed", "a bug"),
     str(EXIT_BAD_INPUT): ("failed", "refuses what it was given"),
+    SENT_AWAY: ("again", "was sent away as it began"),
     "69": ("failed", "gives up, having been tried too often"),
     str(EXIT_TRY_AGAIN): ("again", "asks to be tried again"),
     str(EXIT_NO_MEMORY): ("memory", "killed, mostly for want of memory"),

@@ -40,6 +40,7 @@ ARGO_CONTAINERS = {
 }
 
 PASSING = (
+    "lastRetry.exitCode == '143' || "  # sent away before it could say so: a pod that is deleted in its first second
     "lastRetry.exitCode == '75'"  # nemoflow says: try again
     " || lastRetry.exitCode == '137' && asInt(retries) < 3"  # no memory left: again with more, but not for ever
     " || lastRetry.exitCode == '-1' && !(lastRetry.message contains 'forbidden')"  # the pod is gone; not one that was never admitted

@@ -31,6 +31,8 @@ EXIT = ".onExit"
 STARTING = ("PodInitializing", "ContainerCreating")
 FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
 """The kubelet's words for a pod that wrote more than its disk may hold."""
+SENT_AWAY = "143"
+"""Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
 NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
 """The API server's, for a pod that it does not take."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
@@ -159,7 +161,9 @@ def _attempts(retry: Object, nodes: Mapping[str, Object]) -> list[Object]:
 
 def _code(node: Object) -> int | None:
     text = (node.get("outputs") or {}).get("exitCode")
-    return int(text) if text not in (None, "", "0", "-1") else None
+    if text in (None, "", "0", "-1"):
+        return None
+    return EXIT_TRY_AGAIN if text == SENT_AWAY else int(text)
 
 
 @dataclass(frozen=True)
