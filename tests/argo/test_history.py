@@ -3,7 +3,7 @@ from tests.argo.api_server import serving
 from tests.argo.workflows import DONE, attempts, workflow
 
 from nemoflow.argo.api import connect
-from nemoflow.argo.history import history, read_history, summary
+from nemoflow.argo.history import counts, history, read_history
 
 
 def at(second):
@@ -39,7 +39,7 @@ def test_each_attempt_begins_and_ends_in_order_with_what_its_exit_code_says():
     ]
     assert list(found) == sorted(found, key=lambda each: each.at)
     assert [each.what for each in found if each.kind == "again"] == ["asks to be tried again (exit code 75)"]
-    assert summary(found) == {
+    assert counts(found) == {
         "attempts": 3,
         "done": 1,
         "failed": 0,
@@ -94,7 +94,7 @@ def test_a_wait_for_a_place_has_its_length_and_its_reason():
     assert [(each.what, each.seconds) for each in found if each.kind == "wait"] == [
         ("waits 8 s for its place: 0/1 nodes are available", 8.0)
     ]
-    assert summary(found)["waited_s"] == 8.0
+    assert counts(found)["waited_s"] == 8.0
 
 
 def test_other_workflows_events_and_the_usual_ones_are_left_out():

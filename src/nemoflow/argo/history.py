@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from nemoflow.argo.api import Api
-from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, nodes_of
+from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, SENT_AWAY, attempts_of
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_NO_MEMORY, EXIT_OK, EXIT_TRY_AGAIN, ClusterError
 
 Object = Mapping[str, Any]
@@ -22,6 +22,8 @@ ENDS: dict[str, tuple[Kind, str]] = {
     str(EXIT_OK): ("done", "done"),
     str(EXIT_BUG): ("failed", "a bug"),
     str(EXIT_BAD_INPUT): ("failed", "refuses what it was given"),
+    SENT_AWAY: ("again", "was sent away as it began"),
+    "69": ("failed", "gives up, having been tried too often"),
     str(EXIT_TRY_AGAIN): ("again", "asks to be tried again"),
     str(EXIT_NO_MEMORY): ("memory", "killed, mostly for want of memory"),
 }
@@ -118,7 +120,7 @@ def _main_state(status: Object) -> Object:
     return next((found.get("state") or {} for found in status.get("containerStatuses") or () if found["name"] == "main"), {})
 
 
-def summary(happenings: Iterable[Happening]) -> dict[str, float | int]:
+def counts(happenings: Iterable[Happening]) -> dict[str, float | int]:
     """Attempts, how they ended, and the seconds that pods waited."""
     kinds: Counter[str] = Counter()
     waited = 0.0
@@ -143,9 +145,8 @@ def _of_workflow(workflow: Object, pods: Sequence[Object], events: Sequence[Obje
     if status.get("phase") in OVER and status.get("finishedAt"):
         yield _happening(status["finishedAt"], "run", f"{status['phase'].lower()}: {status.get('message') or ''}".rstrip(": "))
     mine = [event for event in events if _object_name(event).removeprefix("pod-").startswith(f"{name}-")]
-    for node in nodes_of(status).values():
-        if node["type"] == "Pod":
-            yield from _of_node(node, _pods_of(node, pods, mine), said)
+    for node in attempts_of(workflow):
+        yield from _of_node(node, _pods_of(node, pods, mine), said)
     until = _seconds(status["finishedAt"]) if status.get("finishedAt") else float("inf")
     yield from _of_teacher(events, _seconds(workflow["metadata"]["creationTimestamp"]), until)
 
@@ -180,7 +181,7 @@ def _of_node(node: Object, pods: Sequence[_Pod], said: Mapping[str, str]) -> Ite
     if last.asked and node.get("phase") != "Succeeded":
         yield _of(node, last.asked, "stop", "is asked to stop")
     if node.get("finishedAt"):
-        ended = _seconds(node["finishedAt"])
+        ended = max(_seconds(node["finishedAt"]), last.asked or 0.0, last.began or 0.0)  # Argo dates an evicted pod's end to its making
         kind, what = _end(node, last)
         words = next((words for pod, words in said.items() if pod.endswith(f"-{_number(node)}")), "")
         what += f": {words}" if words and kind != "done" else ""

@@ -48,6 +48,7 @@ LAST_WORDS = "/dev/termination-log"
 """What a step writes there stands in the message of its pod, which Argo copies into `lastRetry.message`."""
 
 PASSING = (
+    "lastRetry.exitCode == '143' || "  # sent away before it could say so: a pod that is deleted in its first second
     "lastRetry.exitCode == '75'"  # nemoflow says: try again
     f" || lastRetry.exitCode == '137' && !(lastRetry.message contains '{MORE_MEMORY}')"  # no memory left: again, with more
     f" || lastRetry.exitCode == '137' && lastRetry.message contains '{ASKED_TO_STOP}'"  # sent away, and too slow to go

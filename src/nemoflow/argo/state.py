@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,10 +31,10 @@ EXIT = ".onExit"
 STARTING = ("PodInitializing", "ContainerCreating")
 FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
 """The kubelet's words for a pod that wrote more than its disk may hold."""
+SENT_AWAY = "143"
+"""Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
 NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
 """The API server's, for a pod that it does not take."""
-UNSEEN_TEMPLATE = re.compile(r"^workflowtemplates\.argoproj\.io .* not found$")
-"""Argo's controller has not heard yet of a template that was applied a moment ago."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
 """Reasons for which a container waits until somebody changes something."""
 
@@ -82,18 +82,23 @@ def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None 
     status = workflow.get("status") or {}
     labels = workflow["metadata"].get("labels") or {}
     phase = status.get("phase") or ""
-    nodes = list(nodes_of(status).values())
-    rows = tuple(_row(part, now, waits or {}, is_over=phase in OVER) for part in _parts(workflow, nodes, pods))
+    nodes = list(_nodes(status).values())
+    rows = tuple(_row(part, now, waits or {}) for part in _parts(workflow, nodes, pods))
     return RunState(
         name=workflow["metadata"]["name"],
         uid=workflow["metadata"]["uid"],
         run=labels.get(RUN_LABEL, ""),
         phase=phase,
         message=status.get("message") or "",
-        rows=rows,
+        rows=tuple(map(_ended, rows)) if phase in OVER else rows,
         exit_code=exit_code(workflow) if phase in OVER else None,
         started=status.get("startedAt") or workflow["metadata"]["creationTimestamp"],
     )
+
+
+def _ended(row: Row) -> Row:
+    """A row of a Workflow that is over: where that was stopped, Argo leaves the node above a step's attempts at work."""
+    return replace(row, phase="failed") if row.phase in ("pending", "running") else row
 
 
 def exit_code(workflow: Object) -> int:
@@ -107,15 +112,14 @@ def exit_code(workflow: Object) -> int:
     codes = [code for node in failed if (code := _code(node)) is not None]
     if codes:
         return EXIT_TRY_AGAIN if codes[0] == EXIT_GIVEN_UP else codes[0]
-    message = status.get("message") or ""
-    if workflow["spec"].get("shutdown") or failed or "deadline" in message or UNSEEN_TEMPLATE.search(message):
+    if workflow["spec"].get("shutdown") or failed or "deadline" in (status.get("message") or ""):
         return EXIT_TRY_AGAIN  # stopped, lost, or out of time: nothing says that it would fail again
     return EXIT_BAD_INPUT if (status.get("message") or "").startswith("invalid spec") else EXIT_BUG
 
 
 def broken_pods(workflow: Object) -> list[Object]:
     """The last attempt of everything that failed for good."""
-    nodes = nodes_of(workflow.get("status") or {})
+    nodes = _nodes(workflow.get("status") or {})
     last = [
         _attempts(node, nodes)[-1]
         for node in nodes.values()
@@ -139,11 +143,10 @@ def hopeless(pods: Iterable[Object]) -> list[str]:
 
 def attempts_of(workflow: Object) -> list[Object]:
     """Argo's nodes of a Workflow that stand for pods."""
-    return [node for node in nodes_of(workflow.get("status") or {}).values() if node["type"] == "Pod"]
+    return [node for node in _nodes(workflow.get("status") or {}).values() if node["type"] == "Pod"]
 
 
-def nodes_of(status: Object) -> dict[str, Object]:
-    """A Workflow's nodes by id, unpacked where Argo compressed them."""
+def _nodes(status: Object) -> dict[str, Object]:
     if status.get("compressedNodes"):
         found: dict[str, Object] = json.loads(gzip.decompress(base64.b64decode(status["compressedNodes"])))
         return found
@@ -158,7 +161,9 @@ def _attempts(retry: Object, nodes: Mapping[str, Object]) -> list[Object]:
 
 def _code(node: Object) -> int | None:
     text = (node.get("outputs") or {}).get("exitCode")
-    return int(text) if text not in (None, "", "0", "-1") else None
+    if text in (None, "", "0", "-1"):
+        return None
+    return EXIT_TRY_AGAIN if text == SENT_AWAY else int(text)
 
 
 @dataclass(frozen=True)
@@ -209,11 +214,9 @@ def _parts(workflow: Object, nodes: Sequence[Object], pods: Sequence[Object]) ->
     return [*found, exit_handler] if exit_handler.nodes else found
 
 
-def _row(part: _Part, now: float | None, waits: Mapping[str, str], *, is_over: bool) -> Row:
+def _row(part: _Part, now: float | None, waits: Mapping[str, str]) -> Row:
     phases = [PHASES[node.get("phase") or ""] for node in part.heads]
     phase = _phase(phases, part.shards, part.attempts)
-    if is_over and phase in ("pending", "running"):
-        phase = "failed"  # Argo leaves the node above the attempts of a Workflow that was stopped as it was
     starts = [_seconds(node["startedAt"]) for node in part.attempts if node.get("startedAt")]
     ends = [_seconds(node["finishedAt"]) for node in part.attempts if node.get("finishedAt")]
     until = max(ends, default=0.0) if phase in ("done", "failed", "skipped") else (now or datetime.now().timestamp())

@@ -165,23 +165,23 @@ def _summary(held: list[dict[str, Any]], state: "RunState | None") -> str:
 
 
 def _as_json(state: "RunState", happenings: "tuple[Happening, ...]") -> dict[str, Any]:
-    from nemoflow.argo.history import summary
+    from nemoflow.argo.history import counts
 
     return {
         "workflow": {"name": state.name, "uid": state.uid, "phase": state.phase, "exit_code": state.exit_code},
-        "counts": summary(happenings),
+        "counts": counts(happenings),
         "history": [happening.to_json() for happening in happenings],
     }
 
 
 def _told(happenings: "tuple[Happening, ...]") -> Iterator[str]:
     """What happened, as lines: a sum, then one thing a line."""
-    from nemoflow.argo.history import summary
+    from nemoflow.argo.history import counts
 
     if not happenings:
         return
-    counts = [f"{str(name).replace('_', ' ')} {count}" for name, count in summary(happenings).items() if count]
-    yield f"\nwhat happened (UTC): {', '.join(counts) or 'nothing yet'}"
+    sums = [f"{str(name).replace('_', ' ')} {count}" for name, count in counts(happenings).items() if count]
+    yield f"\nwhat happened (UTC): {', '.join(sums) or 'nothing yet'}"
     shown = happenings if len(happenings) <= SHOWN_HAPPENINGS else [each for each in happenings if each.kind not in ("begin", "done")]
     width = max((len(each.where) for each in shown), default=0)
     day = ""

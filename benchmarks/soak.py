@@ -1,0 +1,190 @@
+"""Runs of the demo's pipeline on the cluster of `make cluster`, disturbed by chance again and again: what is lost, doubled, leaked?
+
+    benchmarks/soak.py --disturbances 200 --seed 1 --state soak.jsonl
+
+Nothing else may run on that cluster, or name with --kinds those disturbances that only this run feels. Each run is a line of the state
+file; called again with it, the soak goes on. Ends with 1 where a row was lost, doubled or altered, or a teacher was up for more than two
+minutes after its run.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.cluster.pipeline_run import STORM, TEACHER, PipelineRun, balance, cluster_file, undisturbed
+from tests.cluster.release import Release
+from tests.cluster.tool import disturb, life
+
+SETS = '{"make-problems.train": {"numeral": 150, "unit": 150}, "harvest.commit_rows": 10, "train.epochs": 1}'
+PER_RUN = 4
+AWAY_S = 12
+LEAK_S = 120
+MOST_SUBMITS = 12
+RUN_S = 900
+OWN = ("pod-deleted", "pod-killed", "teacher-killed", "submitter-killed", "workflow-stopped", "workflow-deleted")
+SHARED = ("store-crashed", "argo-replaced", "argo-crashed", "kueue-replaced", "api-away")
+
+
+@dataclass
+class Soak:
+    """A release, a run in it, and its submitter."""
+
+    run: PipelineRun
+    submitter: subprocess.Popen[str]
+    dice: random.Random
+
+    def do(self, kind: str) -> str:
+        """Disturb; what was hit, empty where there was nothing to hit."""
+        acts: dict[str, Callable[[], str]] = {
+            "pod-deleted": lambda: self._pod(),
+            "pod-killed": lambda: self._pod("--grace-period=0", "--force"),
+            "teacher-killed": self._teacher,
+            "submitter-killed": self._submitter,
+            "workflow-stopped": lambda: self.run.nemoflow("stop", self.run.run, "--namespace", self.run.release.namespace).stdout.strip(),
+            "workflow-deleted": self._workflow,
+            "store-crashed": lambda: disturb.crash("minio"),
+            "argo-crashed": lambda: disturb.crash("argo"),
+            "argo-replaced": lambda: disturb.replace("argo"),
+            "kueue-replaced": lambda: disturb.replace("kueue"),
+            "api-away": _away,
+        }
+        return acts[kind]()
+
+    def _pod(self, *options: str) -> str:
+        pods = self.run.api.items("pods", {"nemoflow/run": self.run.run})
+        names = sorted(pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running")
+        if not names:
+            return ""
+        name = self.dice.choice(names)
+        self.run.release.kubectl("delete", "pod", name, "--wait=false", *options, check=False)
+        return str(name)
+
+    def _teacher(self) -> str:
+        found = self.run.release.get("pods", "-l", "app.kubernetes.io/component=teacher")
+        for pod in found[:1]:
+            self.run.release.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false", "--grace-period=0", "--force", check=False)
+        return str(found[0]["metadata"]["name"]) if found else ""
+
+    def _submitter(self) -> str:
+        self.submitter.send_signal(signal.SIGKILL)
+        return f"process {self.submitter.pid}"
+
+    def _workflow(self) -> str:
+        return self.run.release.kubectl("delete", "workflows", "-l", f"nemoflow/run={self.run.run}", "--wait=false").stdout.strip()
+
+
+def _away() -> str:
+    with disturb.api_server_away():
+        time.sleep(AWAY_S)
+    return f"for {AWAY_S} s"
+
+
+def main() -> int:
+    """Soak until so many disturbances are done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--disturbances", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--state", type=Path, default=Path("soak.jsonl"))
+    parser.add_argument("--kinds", nargs="+", choices=[*OWN, *SHARED], default=[*OWN, *SHARED])
+    args = parser.parse_args()
+    done = [json.loads(line) for line in args.state.read_text().splitlines()] if args.state.exists() else []
+    with tempfile.TemporaryDirectory() as folder:
+        given = undisturbed(STORM, Path(folder) / "quiet", SETS)
+        while sum(len(row["disturbances"]) for row in done) < args.disturbances:
+            left = args.disturbances - sum(len(row["disturbances"]) for row in done)
+            row = _one(len(done), args.seed, min(left, PER_RUN), args.kinds, given, Path(folder))
+            done.append(row)
+            with args.state.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    return _table(done)
+
+
+def _one(index: int, seed: int, count: int, kinds: list[str], given: dict[str, str], folder: Path) -> dict[str, Any]:
+    """One run in a release of its own, disturbed `count` times or until it is done."""
+    dice = random.Random(f"{seed}/{index}")
+    environment = {**life.environment(), "PATH": life.environment()["PATH"].replace("$PATH", "/usr/bin:/bin:/usr/sbin:/sbin")}
+    release = Release(environment)
+    try:
+        release.give_keys()
+        release.install(teacher__solver=TEACHER)
+        run = PipelineRun(release, cluster_file(release, folder), f"soak-{index}")
+        begun = time.monotonic()
+        disturbances, submits = _disturbed(run, dice, count, kinds)
+        seconds, leak_s = round(time.monotonic() - begun), _leak_s(release)
+        even = balance(run, given)
+        row = {"run": run.run, "disturbances": disturbances, "submits": submits, "seconds": seconds, "rows": even.rows, "lost": even.lost}
+        row |= {"doubled": even.doubled, "altered": even.altered, "leak_s": leak_s}
+        print(f"soak-{index}: {submits} submits, {seconds} s; rows {even.rows}, lost {even.lost}, doubled {even.doubled}, leak {leak_s} s")
+        return row
+    finally:
+        disturb.wait_until_well()
+        release.kubectl("delete", "namespace", release.namespace, "--wait=false")
+
+
+def _disturbed(run: PipelineRun, dice: random.Random, count: int, kinds: list[str]) -> tuple[list[str], int]:
+    """Submit, disturb, and submit again whatever ended with 75, until the run is done."""
+    happened: list[str] = []
+    deadline = time.monotonic() + RUN_S
+    for submits in range(1, MOST_SUBMITS + 1):
+        submitter = run.submitting("--set", SETS)
+        soak = Soak(run, submitter, dice)
+        while submitter.poll() is None:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{run.run}: not done within {RUN_S} s, after {happened}; it stays in {run.release.namespace}")
+            if len(happened) >= count:
+                time.sleep(0.5)
+                continue
+            _nap(submitter, dice.uniform(4, 14))
+            kind = dice.choice(kinds)
+            if submitter.poll() is None and (hit := soak.do(kind)):
+                happened.append(kind)
+                print(f"{run.run}: {time.strftime('%H:%M:%S')} {kind}: {hit}", flush=True)
+        code = submitter.wait()
+        if code == 0:
+            return happened, submits
+        if code not in (75, -signal.SIGKILL):
+            raise SystemExit(f"{run.run}: ended with {code} after {happened}:\n{submitter.communicate()[0]}")
+        disturb.wait_until_well()
+        if code == -signal.SIGKILL or "is at work" in (submitter.communicate()[0] or ""):
+            run.nemoflow("follow", run.run, "--namespace", run.release.namespace)
+    raise SystemExit(f"{run.run}: not done after {MOST_SUBMITS} submits, after {happened}")
+
+
+def _nap(submitter: subprocess.Popen[str], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while submitter.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _leak_s(release: Release) -> int:
+    """Seconds that the teacher is still up after its run."""
+    begun = time.monotonic()
+    while release.get("deployments")[0]["spec"]["replicas"] and time.monotonic() - begun < 5 * 60:
+        time.sleep(1)
+    return round(time.monotonic() - begun)
+
+
+def _table(done: list[dict[str, Any]]) -> int:
+    kinds = [kind for row in done for kind in row["disturbances"]]
+    print(f"\n{len(kinds)} disturbances in {len(done)} runs")
+    for kind in (*OWN, *SHARED):
+        print(f"  {kind:<18} {kinds.count(kind)}")
+    sums = {name: sum(row[name] for row in done) for name in ("rows", "lost", "doubled", "altered")}
+    worst = max((row["leak_s"] for row in done), default=0)
+    print(f"rows {sums['rows']}, lost {sums['lost']}, doubled {sums['doubled']}, altered {sums['altered']}; longest leak {worst} s")
+    return int(bool(sums["lost"] or sums["doubled"] or sums["altered"] or worst > LEAK_S))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
