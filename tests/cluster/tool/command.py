@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("can", "say whether this machine can carry it; ends with 3 where it cannot", _can)
     building = command(
-        "build", "compile what the cache lacks (cold: some 30 minutes)", lambda args: programs.build(args.names or tuple(programs.PROGRAMS))
+        "build", "compile what the cache lacks (cold: some 30 minutes)", lambda args: programs.build(args.names or programs.ALWAYS)
     )
     building.add_argument("names", nargs="*", metavar="PROGRAM", help=f"of {', '.join(programs.PROGRAMS)}")
     starting = command("up", "start it and wait until all is ready", lambda args: life.up(args.without))

@@ -17,7 +17,7 @@ READY = STATE / "ready"
 CONTAINERD = STATE / "containerd.sock"
 ADMIN = STATE / "admin.conf"
 
-KUBERNETES, ARGO, KUEUE, HELM = "1.34.4", "4.0.7", "0.18.3", "4.3.1"
+KUBERNETES, ARGO, KUEUE, HELM, KWOK = "1.34.4", "4.0.7", "0.18.3", "4.3.1", "0.8.0"
 MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"
 ARGO_MODULE, KUEUE_MODULE = "github.com/argoproj/argo-workflows/v4", "sigs.k8s.io/kueue"
 OLDER_ARGO = {"3.7": ("github.com/argoproj/argo-workflows/v3", "3.7.18")}

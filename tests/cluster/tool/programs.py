@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .modules import repaired_argo
-from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, KUBERNETES, KUEUE, KUEUE_MODULE, MINIO, MODULES
+from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, KUBERNETES, KUEUE, KUEUE_MODULE, KWOK, MINIO, MODULES
 from .shell import run, say, step
 
 COMPONENTS = ("kubectl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
@@ -54,13 +54,17 @@ PROGRAMS = {
     "minio": Program("github.com/minio/minio", "github.com/minio/minio", MINIO),
     "kueue": Program(f"{KUEUE_MODULE}/cmd/kueue", KUEUE_MODULE, f"v{KUEUE}"),
     "helm": Program("helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", f"v{HELM}", _version(_CLIENT_GO, version=KUBERNETES)),
+    "kwok": Program("sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", f"v{KWOK}"),
 }
+ON_DEMAND = ("kwok",)
+"""Not needed for a cluster: plays nodes by the thousand in a benchmark."""
+ALWAYS = tuple(name for name in PROGRAMS if name not in ON_DEMAND)
 
 OF_NODE = ("kube", "etcd", "dns", "pause", "registry")
 OF_PART = {"minio": ("minio",), "argo": ("argoexec", "workflow-controller"), "kueue": ("kueue",)}
 
 
-def build(names: Sequence[str] = tuple(PROGRAMS)) -> None:
+def build(names: Sequence[str] = ALWAYS) -> None:
     """Compile what the cache lacks of these."""
     BIN.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():
