@@ -25,7 +25,8 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         self._say({"id": "a", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice], "usage": usage})
-        print("answered", json.dumps(asked["messages"][-1]["content"]), flush=True)  # noqa: T201
+        sys.stdout.write(f"answered {json.dumps(asked['messages'][-1]['content'])}\n")  # in one piece: others write at the same time
+        sys.stdout.flush()
 
     def _say(self, value: Any) -> None:
         body = json.dumps(value).encode()

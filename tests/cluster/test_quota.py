@@ -324,7 +324,7 @@ def test_what_can_never_be_admitted_is_refused_before_anything_is_sent(quotas: Q
         assert f"pools.train (for train): gpus = {GPUS + 1} of class 'large': nvidia.com/gpu: {GPUS + 1} can never be had by" in done.err
         assert f"{quotas.flavor}: at most {GPUS}, {GPUS} of it borrowed); at most {GPUS} is right" in done.err
     assert team.api.items("workflows", {"nemoflow/run": run}) == []
-    said = told(team.nemoflow("plan", workflow, "--run", run, "--cluster", cluster_file(team, quotas)))
+    said = told(team.nemoflow("plan", workflow, "--run", run, "--fresh", "--cluster", cluster_file(team, quotas)))
     assert "quota: it can be admitted (train in gpu, asking in gpu)" in said
     assert "GPU hours" in said
 

@@ -134,7 +134,7 @@ class QuotaWords:
     """Why pods wait for quota; asked for at most every so many seconds."""
 
     api: Api
-    every_s: float = 5.0
+    every_s: float = 10.0
     _asked: float = float("-inf")
     _said: Mapping[str, str] = field(default_factory=dict)
 

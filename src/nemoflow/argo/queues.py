@@ -17,7 +17,6 @@ from nemoflow.errors import ClusterRefused
 
 Object = Mapping[str, Any]
 FORBIDDEN, MISSING = 403, 404
-TEAM_LABEL = "nemoflow/team"
 SHORT = re.compile(r"insufficient unused quota for (\S+) in flavor (\S+), (\S+) more needed")
 NEVER = re.compile(r"insufficient quota for (\S+) in flavor (\S+), .* > maximum capacity \((\S+)\)")
 GATE = "kueue.x-k8s.io/admission"
