@@ -19,7 +19,8 @@ from nemoflow.sandbox.walls import Walls
 
 PRELOADED = (
     "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "math", "operator",
-    "random", "re", "statistics", "string", "time", "typing", "numpy", "mpmath", "sympy",
+    "random", "re", "statistics", "string", "time", "typing", "array", "contextlib", "csv", "gzip", "io", "json", "pprint", "textwrap", "threading",
+    "numpy", "mpmath", "sympy",
 )  # fmt: skip
 _ORDER_BYTES = 65536
 
