@@ -15,6 +15,7 @@ from tests.helm.restricted import looseness, violations
 import nemoflow
 from nemoflow.cli.main import COMMANDS
 from nemoflow.cli.puzzles import serve
+from nemoflow.cli.sandbox import serve as serve_sandbox
 from nemoflow.cli.teacher import settle
 
 profiles = pytest.mark.parametrize("values", PROFILES, ids=[path.name.removesuffix("-values.yaml") for path in PROFILES])
@@ -127,6 +128,23 @@ def test_every_pod_is_closed_and_the_sandbox_has_no_way_out(values: Path) -> Non
     reaching = [spec for spec in policies.values() if spec.get("egress") and selects(spec["podSelector"], sandbox)]
     assert reaching == []
     assert "Egress" in policies["nemoflow-sandbox"]["policyTypes"]
+
+
+def test_the_sandbox_has_no_key_no_token_and_nothing_to_write_to() -> None:
+    pod = dict(pods(render({"sandbox": {"enabled": True}})))["nemoflow-sandbox"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is False
+    assert "volumes" not in pod
+    assert not {"env", "envFrom", "volumeMounts"} & container.keys()
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+
+
+def test_the_sandbox_is_started_with_options_that_it_knows() -> None:
+    container = dict(pods(render({"sandbox": {"enabled": True}})))["nemoflow-sandbox"]["spec"]["containers"][0]
+    program, *arguments = container["args"]
+    assert (container["command"], program) == (["nemoflow"], "sandbox")
+    assert serve_sandbox.make_context("serve", arguments[1:]).params["host"] == "0.0.0.0"
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
@@ -288,7 +306,7 @@ def test_the_solver_is_started_as_its_command_line_allows() -> None:
 
 @profiles
 def test_the_small_jobs_run_commands_that_there_are(values: Path) -> None:
-    commands = {name: pod["spec"]["containers"][0] for name, pod in pods(render(values)) if "-teacher" not in name and "-minio" not in name}
+    commands = {name: pod["spec"]["containers"][0] for name, pod in pods(render(values)) if "-buckets" in name or "-test" in name}
     assert len(commands) == 2
     for container in commands.values():
         assert container["command"] == ["nemoflow"]
@@ -328,7 +346,9 @@ def test_every_pod_takes_what_charts_usually_let_one_say() -> None:
         assert pod["spec"]["imagePullSecrets"] == [{"name": "registry-key"}]
         assert pod["metadata"]["labels"]["owner"] == "platform"
         assert pod["metadata"]["annotations"]
-        assert any(variable["name"] in ("A", "NCCL_DEBUG", "MINIO_COMPRESSION_ENABLE") for variable in pod["spec"]["containers"][0]["env"])
+        if name != "nemoflow-sandbox":  # a pod for a model's code is told nothing
+            own = ("A", "NCCL_DEBUG", "MINIO_COMPRESSION_ENABLE")
+            assert any(variable["name"] in own for variable in pod["spec"]["containers"][0]["env"])
 
 
 def test_the_store_is_named_to_pods_without_its_keys() -> None:

@@ -228,6 +228,22 @@ WRONG: list[tuple[str, Any, str]] = [
     ("metrics.nodeSelector", {"a": "b c"}, "/metrics/nodeSelector/a"),
     ("metrics.tolerations", [{"operator": "Is"}], "/metrics/tolerations/0"),
     ("metrics.affinity", {"node": {}}, "/metrics/affinity"),
+    ("sandbox.enabled", "yes", "/sandbox/enabled"),
+    ("sandbox.replicas", -1, "/sandbox/replicas"),
+    ("sandbox.port", 0, "/sandbox/port"),
+    ("sandbox.sessions", 0, "/sandbox/sessions"),
+    ("sandbox.calls", 2000, "/sandbox/calls"),
+    ("sandbox.seconds", 0, "/sandbox/seconds"),
+    ("sandbox.memoryMb", 1, "/sandbox/memoryMb"),
+    ("sandbox.threads", 0, "/sandbox/threads"),
+    ("sandbox.outputChars", 1, "/sandbox/outputChars"),
+    ("sandbox.resources", {"request": {}}, "/sandbox/resources"),
+    ("sandbox.podLabels", {"a": 1}, "/sandbox/podLabels/a"),
+    ("sandbox.podAnnotations", {"a": 1}, "/sandbox/podAnnotations/a"),
+    ("sandbox.runtimeClassName", "A", "/sandbox/runtimeClassName"),
+    ("sandbox.nodeSelector", 1, "/sandbox/nodeSelector"),
+    ("sandbox.tolerations", [1], "/sandbox/tolerations/0"),
+    ("sandbox.affinity", {"a": {}}, "/sandbox/affinity"),
 ]
 
 

@@ -11,6 +11,7 @@ from tests.steps.alone import Alone, sums, told, write_endpoint, write_lines
 
 from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused, Stopped
 from nemoflow.flow.scratch import StoredRows
+from nemoflow.inference.keys import request_seed
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Trace, Usage
 from nemoflow.steps.harvest import HARVEST
@@ -284,3 +285,132 @@ def test_killed_at_random_moments_every_row_is_there_once_and_little_is_asked_tw
     assert [(row.problem_id, row.sample) for row in rows] == [(f"p{i:03d}", sample) for i in range(120) for sample in range(2)]
     assert sorted(kept(alone)) == sorted({row.id for row in rows})
     assert len(server.completions) <= 240 + kills * (IN_FLIGHT + UNCOMMITTED)
+
+
+def samples_of(rows):
+    counts = {}
+    for row in rows:
+        counts[row.problem_id] = counts.get(row.problem_id, 0) + 1
+    return counts
+
+
+def test_samples_stop_once_enough_of_them_verify_as_equal_and_the_rest_is_cancelled_at_the_server(world):
+    def halves(body):
+        words = ("\\boxed{\\frac{1}{2}}", "\\boxed{\\dfrac{1}{2}}", "\\boxed{$\\frac{1}{2}$}")[body["seed"] % 3]
+        return words if body["seed"] % 5 else "word " * 400 + "\\boxed{7}"
+
+    with FaultServer(answer=halves, piece_s=0.01) as server:
+        alone = world(server, count=4)
+        manifest = alone.run(samples=12, agree=3, **{**QUICK, "concurrency": 12, "total_timeout_s": 60})
+        rows = alone.rows(manifest, "traces")
+        asked = len(server.bodies)
+        again = alone.run("again", fresh=True, samples=12, agree=3, **QUICK)
+        assert len(server.bodies) == asked
+    assert all(3 <= count < 12 for count in samples_of(rows).values())
+    assert manifest.metrics["agreed"] == 4
+    assert manifest.metrics["unneeded"] == 48 - len(rows)
+    assert alone.rows(again, "traces") == rows
+    assert server.abandoned > 0
+    assert all(row.error is None and row.finish == "stop" for row in rows)
+
+
+def test_agreement_asked_for_later_counts_the_samples_that_are_there(world):
+    with FaultServer(answer=lambda body: "\\boxed{1}") as server:
+        alone = world(server, count=3)
+        alone.run("few", samples=3, **QUICK)
+        manifest = alone.run("agreed", samples=8, agree=4, **{**QUICK, "concurrency": 1})
+    assert manifest.metrics["reused"] == 9
+    assert set(samples_of(alone.rows(manifest, "traces")).values()) <= {4, 5}
+
+
+def test_stragglers_are_not_waited_for(world):
+    def slow_one(body):
+        return 30.0 if body["seed"] == slowest else 0.01
+
+    slowest = request_seed(0, 2)
+    begun = time.monotonic()
+    with FaultServer(delay_s=slow_one) as server:
+        alone = world(server, count=3)
+        manifest = alone.run(samples=4, stragglers=1, **{**QUICK, "total_timeout_s": 60})
+    assert time.monotonic() - begun < 20
+    assert set(samples_of(alone.rows(manifest, "traces")).values()) == {3}
+    assert manifest.metrics["left_behind"] == 3
+
+
+def test_under_the_clock_problems_come_one_after_the_other_and_end_when_their_time_is_up(world):
+    def late(body):
+        return 60.0 if "What is 1 " in prompt_of(body) else 0.05
+
+    begun = time.monotonic()
+    with FaultServer(delay_s=late) as server:
+        alone = world(server, count=3)
+        manifest = alone.run(samples=2, seconds_each=1.0, seconds_most=2.0, **{**QUICK, "total_timeout_s": 90})
+    assert time.monotonic() - begun < 30
+    assert samples_of(alone.rows(manifest, "traces")) == {"p000": 2, "p002": 2}
+    assert manifest.metrics["out_of_time"] == 1
+    assert [prompt_of(body)[:10] for body in server.bodies] == ["What is 0 "] * 2 + ["What is 1 "] * 2 + ["What is 2 "] * 2
+
+
+def test_each_effort_is_told_as_the_models_family_has_it_and_marked_in_its_traces(world, tmp_path):
+    with FaultServer() as server:
+        alone = world(server, count=1)
+        write_endpoint(tmp_path / "endpoint", server.url, model="openai/gpt-oss-20b")
+        rows = alone.rows(alone.run(samples=2, efforts=["high", "low"], **{**QUICK, "concurrency": 1}), "traces")
+    assert [body["reasoning_effort"] for body in server.bodies] == ["high", "high", "low", "low"]
+    assert [(row.meta["mode"], row.sample) for row in rows] == [("high", 0), ("high", 1), ("low", 0), ("low", 1)]
+    assert len({row.id for row in rows}) == 4
+
+
+def test_a_thought_that_is_cut_off_is_answered_from_the_tail_and_marked(world):
+    def answer(body):
+        return "\\boxed{42}" if len(body["messages"]) > 1 else "<think>\nI think"
+
+    def finish(body):
+        return "stop" if len(body["messages"]) > 1 else "length"
+
+    with FaultServer(answer=answer, finish=finish) as server:
+        alone = world(server, count=2)
+        manifest = alone.run(samples=1, max_tokens=100, answer_tokens=20, **QUICK)
+        rows = alone.rows(manifest, "traces")
+    assert [(row.response, row.answer, row.finish, row.meta["repairs"]) for row in rows] == [
+        ("<think>\nI think\n</think>\n\\boxed{42}", "42", "stop", ["forced-answer"])
+    ] * 2
+    assert manifest.metrics["repaired.forced-answer"] == 2
+    assert {body["max_tokens"] for body in server.bodies} == {80, 20}
+
+
+def test_a_mix_of_teachers_shares_the_samples_and_each_trace_names_its_own(world, tmp_path):
+    with FaultServer() as one, FaultServer() as two:
+        alone = world(one, count=30)
+        mixed = [{"url": two.url, "model": "b", "revision": "7", "weight": 2.0}]
+        write_endpoint(tmp_path / "endpoint", one.url, model="a", mixed=mixed, price={"completion": 1e6})
+        manifest = alone.run(samples=2, **QUICK)
+        rows = alone.rows(manifest, "traces")
+    assert {row.model for row in rows} == {"a", "b@7"}
+    assert len(one.completions) == sum(row.model == "a" for row in rows)
+    assert {body["model"] for body in two.bodies} == {"b"}
+    assert manifest.metrics["cost"] == 7.0 * len(one.completions)
+
+
+def test_a_server_that_is_pressed_too_hard_is_pressed_less(world):
+    with FaultServer(capacity=6, delay_s=0.02) as server:
+        alone = world(server, count=60)
+        manifest = alone.run(samples=1, **{**QUICK, "concurrency": 24, "concurrency_start": 24, "retries": 30})
+    assert manifest.metrics["failed"] == 0
+    assert manifest.metrics["retries.503"] > 0
+    assert len(server.completions) == len(set(server.completions)) == 60
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"answer_tokens": 7680}, "answer_tokens = 7680: less than max_tokens"),
+        ({"efforts": ("high", "high")}, "each effort once"),
+        ({"agree": 5}, "a problem has 4 samples"),
+        ({"stragglers": 4}, "a problem has 4 samples"),
+        ({"seconds_each": 10, "seconds_most": 5}, "seconds_most = 5: at least seconds_each, which is 10"),
+    ],
+)
+def test_a_config_that_cannot_be_meant_is_refused(fields, words):
+    with pytest.raises(ValueError, match=words):
+        HARVEST.config(**fields)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import orjson
@@ -32,6 +33,7 @@ def digest(value: Any) -> str:
     return xxhash.xxh3_128_hexdigest(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
+@cache
 def _identity(sampling: Sampling) -> dict[str, Any]:
     """Words that say nothing are left out, so that keys made before there were such words stay."""
     return {name: value for name, value in asdict(sampling).items() if value != ""}

@@ -18,8 +18,9 @@ from nemoflow.sandbox.limits import Limits
 from nemoflow.sandbox.walls import Walls
 
 PRELOADED = (
-    "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "math", "operator",
-    "random", "re", "statistics", "string", "time", "typing", "numpy", "mpmath", "sympy",
+    "array", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "fractions", "functools", "gzip", "heapq",
+    "io", "itertools", "json", "math", "operator", "pprint", "random", "re", "statistics", "string", "textwrap", "threading", "time", "typing",
+    "numpy", "mpmath", "sympy",
 )  # fmt: skip
 _ORDER_BYTES = 65536
 
