@@ -75,6 +75,7 @@ benchmarks: setup $(filter .uv/bin/uv,$(UV))  ## Every claim of docs/benchmarks.
 	.venv/bin/python benchmarks/help_time.py
 	.venv/bin/python benchmarks/install_size.py
 	.venv/bin/python benchmarks/store_rows.py
+	.venv/bin/python benchmarks/verify_pairs.py
 	.venv/bin/python benchmarks/puzzles.py
 	.venv/bin/python benchmarks/puzzles_otherwise.py
 	.venv/bin/python benchmarks/noop_rerun.py

@@ -15,7 +15,7 @@ from nemoflow.answers.boxed import BOX, balanced
 from nemoflow.answers.competition import NOT_FOUND, extract
 
 _BETWEEN_BOXES = re.compile(
-    r"(?:\\text\{[^{}]*\}|\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
+    r"(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
 )
 _FINAL = re.compile(
     r"(?:the\s+)?(?:final|correct)\s+answers?\s*(?:\*\*)?\s*(?:is|are|:)\s*(?:\*\*)?\s*:?\s*(?:\*\*)?\s*"
@@ -48,7 +48,7 @@ def answer_in(response: str | None) -> str:
     """The answer of a response; `NOT_FOUND` or an empty text where it has none."""
     if response is None:
         return NOT_FOUND
-    tail = response[-LONGEST:]
+    tail = response[-LONGEST:].partition("<|im_")[0] or response
     if BOX not in tail:
         return _bare(tail) or _unboxed(tail) or extract(tail)
     boxed = _boxes(tail)
@@ -61,7 +61,7 @@ def stated(answer: str) -> str:
     """What a text that is said to be an answer answers: itself, unless it is a sentence or holds a box."""
     if BOX in answer:
         return answer_in(answer)
-    answer = _INTRODUCTION.sub("", answer)
+    answer = _INTRODUCTION.sub("", answer.partition("<|im_")[0])
     formulas = list(_FORMULA.finditer(answer)) if "$" in answer or "\\" in answer else []
     if not formulas and not _PROSE.search(answer):
         return answer
@@ -115,7 +115,7 @@ def _announced(text: str) -> str | None:
 
 def _told(rest: str) -> str | None:
     """The answer at the start of what follows an announcement."""
-    rest = _HOPE.sub("", rest).strip(" *")
+    rest = _HOPE.sub("", rest).strip(' *\\"') if '\\"' in rest else _HOPE.sub("", rest).strip(" *")
     formula = _FORMULA.match(rest)
     if formula:
         return _formulas_from(rest, formula)
@@ -161,8 +161,12 @@ def _last_formula(text: str, formulas: list[re.Match[str]]) -> str | None:
 
 def _claimed(text: str) -> str | None:
     """The number or letter at the end of a sentence, behind `is` or its like."""
-    match = _CLAIM.search(text.strip())
-    return match.group(1).strip() if match else None
+    text = _HOPE.sub("", text.strip())
+    match = _CLAIM.search(text)
+    if match:
+        return match.group(1).strip()
+    last = re.split(r"(?<=[a-z)])[.!]\s+|\n", text.strip(" ."))[-1]
+    return _last_number(last) if len(re.findall(r"\d[\d,.]*", last)) == 1 and "\\" not in last and len(last.split()) > 3 else None
 
 
 def _last_number(text: str) -> str | None:

@@ -2,7 +2,7 @@ r"""Symbolic equality of answers, by Math-Verify in worker processes that can be
 
     with SymbolicPool(workers=2) as pool:
         for finding in pool.compare([(r"\frac{1}{2}", "0.5"), ("5", "9^{9^{9^9}}")]):
-            print(finding.verdict, finding.rule)      # right symbolic, then unclear time-limit
+            print(finding.verdict, finding.rule)      # right number, then unclear time-limit
 
 A pair goes through the cheap steps first (`cheap.settle`), so that most never reach a worker. A pair that takes its process
 down by time or memory is `unclear` with the reason, and the next pair gets a fresh process. Findings come in the order of the pairs.
@@ -25,7 +25,7 @@ from typing import Literal, Self
 
 from nemoflow.answers.cheap import settle
 from nemoflow.answers.competition import NOT_FOUND
-from nemoflow.answers.symbolic_worker import OUT_OF_MEMORY
+from nemoflow.answers.symbolic_worker import GOLD_UNREAD, OUT_OF_MEMORY
 from nemoflow.errors import NemoflowError
 
 READ_AHEAD = 16
@@ -44,7 +44,8 @@ class Finding:
 
     verdict: Literal["right", "wrong", "unclear"]
     rule: str
-    """`exact`, `normalised`, `number`, `words` (cheap.py), `symbolic`, `time-limit`, `memory-limit`, `crash`, `no-answer`."""
+    """`exact`, `normalised`, `number` (cheap.py), what `forms.matching` compared as (`list`, `interval`, `words`, ...), `symbolic`,
+    `time-limit`, `memory-limit`, `crash`, `no-answer`."""
     reason: str = ""
 
 
@@ -180,7 +181,8 @@ class _Worker:
             assert self.pair is not None
             died = message.get("died")
             if died is None:
-                self.pair.finding = Finding("right" if message["right"] else "wrong", "symbolic", message["reason"])
+                otherwise: Literal["wrong", "unclear"] = "unclear" if message["reason"] == GOLD_UNREAD else "wrong"
+                self.pair.finding = Finding("right" if message["right"] else otherwise, "symbolic", message["reason"])
             self.pair = None
         return died
 

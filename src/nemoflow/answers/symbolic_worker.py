@@ -26,6 +26,9 @@ OUT_OF_MEMORY = 77
 MEMORY_MARK = 0.75
 """Share of the limit from which "not equal" is not believed: Math-Verify swallows a MemoryError and says "not equal"."""
 
+GOLD_UNREAD = "the gold answer does not parse as mathematics"
+"""Reason that leaves a pair unclear: nothing could have been right."""
+
 Compare = Callable[[str, str], tuple[bool, str]]
 
 
@@ -45,7 +48,7 @@ def load() -> Compare:
     def compare(gold: str, predicted: str) -> tuple[bool, str]:
         golds = expressions(gold)
         if not golds:
-            return False, "the gold answer does not parse as mathematics"
+            return False, GOLD_UNREAD
         targets = expressions(predicted)
         if not targets:
             return False, "the answer does not parse as mathematics"

@@ -42,6 +42,8 @@ _COMMA = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!)\s*(?=\d)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$|(?<!\S)\*\*(?=\S)|(?<=\S)\*\*(?!\S)|(?<!\\)\\(?=\s*$)|`")
 _MONEY = re.compile(r"\\\$|\\(?:pounds|euro)(?![A-Za-z])|[€£¥₹]|\bUSD\b")
 _PERCENT = re.compile(r"(?<=[\d}) ])(?:\\text\{\s*)?(?:percent(?:age)?(?:\s+points?)?|pct)\b\.?\s*\}?")
+_ZEROS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_LARGE = re.compile(r"(?<=\d)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
 _GLUED = re.compile(r"(?<=[\d)}\]])(or|and)(?=[A-Z\d(\\{\[])")
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\.?|\\(?:displaystyle|textstyle|limits|nolimits|scriptstyle|rm|bf|it|no(?:indent|break))"
@@ -108,6 +110,7 @@ def cleaned(answer: str) -> str:
         text = text.replace("\\\\", "\\")
     text = _COMMA.sub(",", text)
     text = _MONEY.sub(" ", text)
+    text = _LARGE.sub(lambda match: f"*10^{_ZEROS[match.group(1).lower()]} ", text)
     text = _GLUED.sub(r" \1 ", _PERCENT.sub("%", _DELIMITERS.sub(" ", text)))
     if "\\" in text:
         text = _without_looks(text)

@@ -4,17 +4,21 @@ A left side that only names something (`x`, `f(x)`, `AB`, `|AB|`, `V_1:V_2`, wor
 other equations are compared as equations. Inequalities in one variable become regions.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
-from nemoflow.answers.forms.nodes import Node
+from nemoflow.answers.forms.nodes import Node, number
 from nemoflow.answers.forms.parser import NAMING, parse
 from nemoflow.answers.forms.shapes import Equation, Inequality, Interval, Region, Shape
 from nemoflow.answers.forms.tokens import Token, Unreadable
+from nemoflow.answers.forms.values import exact
 
 EQUAL, ABOUT, MEMBER = "=", "\\approx", "\\in"
 LESS, MORE = ("<", "<="), (">", ">=")
 RELATIONS = frozenset((EQUAL, ABOUT, MEMBER, "\\equiv", "!=", *LESS, *MORE))
 _UNNAMED = frozenset("+ - * / ^ \\frac \\sqrt \\pm % !".split())  # noqa: SIM905
+_NAMED_RATIO = re.compile(r"\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Z]{2}/[A-Z]{2}")
 INFINITY = Node("constant", name="infty")
 
 Read = Callable[[Sequence[Token]], Shape]
@@ -68,6 +72,8 @@ def _outer_signs(source: Sequence[Token], split: Split) -> list[str]:
 def name_of(side: Sequence[Token], split: Split) -> str:
     """The name that a left side is; empty where it is an expression."""
     texts = [token.text for token in side]
+    if _NAMED_RATIO.fullmatch("".join(texts)):
+        return "".join(texts)
     if any(text in _UNNAMED for text in texts if text != "'") or not side:
         return ""
     if texts[0] == "|" and texts[-1] == "|" and len(side) > 3:
@@ -156,7 +162,31 @@ def _inequality(sides: list[Sequence[Token]], signs: list[str], split: Split) ->
         return Region((Interval(Node("negative", (right,)), right, closed[0], closed[0]),), left.args[0].name)
     if right.op == "abs" and right.args[0].op == "symbol" and not left.symbols:
         return _outside(left, INFINITY, closed[0], False, right.args[0].name)
-    return Inequality(_difference(sides[0], sides[1]), is_strict=not closed[0])
+    difference = _difference(sides[0], sides[1])
+    return _solved(difference, closed[0]) or Inequality(difference, is_strict=not closed[0])
+
+
+def _solved(difference: Node, closed: bool) -> Region | None:
+    """What `difference < 0` says of its variable, where that is one and the difference is linear in it."""
+    names = difference.symbols
+    if len(names) != 1:
+        return None
+    [name] = names
+    values = [exact(_put(difference, name, Fraction(point))) for point in (0, 1, 2, 5, -3)]
+    if any(value is None for value in values):
+        return None
+    start, slope = values[0] or Fraction(0), (values[1] or Fraction(0)) - (values[0] or Fraction(0))
+    if not slope or any((value or 0) != start + slope * point for value, point in zip(values, (0, 1, 2, 5, -3), strict=True)):
+        return None
+    root = number(-start / slope)
+    ends = (Node("negative", (INFINITY,)), root, False, closed) if slope > 0 else (root, INFINITY, closed, False)
+    return Region((Interval(*ends),), name)
+
+
+def _put(node: Node, name: str, value: Fraction) -> Node:
+    if node.op == "symbol" and node.name == name:
+        return number(value)
+    return Node(node.op, tuple(_put(argument, name, value) for argument in node.args), node.name, node.value, node.places)
 
 
 def _between(sides: list[Sequence[Token]], closed: list[bool], split: Split) -> Shape:
