@@ -78,6 +78,8 @@ benchmarks: setup $(filter .uv/bin/uv,$(UV))  ## Every claim of docs/benchmarks.
 	.venv/bin/python benchmarks/verify_pairs.py
 	.venv/bin/python benchmarks/puzzles.py
 	.venv/bin/python benchmarks/puzzles_otherwise.py
+	.venv/bin/python benchmarks/curate_minhash.py
+	.venv/bin/python benchmarks/curate_decontaminate.py
 	.venv/bin/python benchmarks/noop_rerun.py
 	.venv/bin/python benchmarks/demo_result.py
 	.venv/bin/python benchmarks/demo_accuracy.py --seeds 14 15 16 --shuffled

@@ -64,6 +64,14 @@ def test_puzzles_of_one_form_with_other_hidden_parameters_do_not_match(kind, cou
     assert all(index.match(problem.statement).eval_id == problem.id for problem in held_out)
 
 
+@pytest.mark.parametrize("kind", sorted(FAMILIES))
+def test_a_puzzle_is_found_with_words_before_and_after_it(kind):
+    held_out = list(islice(draw(FAMILIES[kind], "eval", 2), 40))
+    index = EvalIndex(held_out, [problem.statement for problem in islice(draw(FAMILIES[kind], "train", 1), 200)])
+    missed = [problem.id for problem in held_out if index.match(f"Here is one. {problem.statement} Think well.") is None]
+    assert missed == []
+
+
 def test_the_share_counts_problems_once_however_many_traces_they_have():
     rows = [trace("a", statement=NATALIA), trace("b", statement=NATALIA), trace("c", number=2)]
     found = survey(rows, {}, EvalIndex(evaluation(NATALIA)))

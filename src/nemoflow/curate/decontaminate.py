@@ -4,11 +4,13 @@
     index.match("... statement ...")      # Match(eval_id, text) or None
 
 A statement matches where it equals an evaluation statement (letter case and blanks aside), or shares a run of `words` words with
-one; numbers are words, signs are not. Runs that say nothing are left out as boilerplate: those in which fewer than three words in
-eight *tell* something. A word tells where it occurs in at most `boilerplate` of the evaluation statements and of the training
-statements (or in two of them), a number where it occurs in at most COMMON_NUMBER of them: the 0.5 and 2 of a formula do not tell.
-So a puzzle's head sentence, even with a number beside it, matches nothing, while a run of its example lines does. Both sets are
-asked because a form may be rare in an evaluation set of twenty and yet be one.
+one. Numbers are words, and so are four signs and more that stand alone (`:}+{?` of a puzzle with symbols); other signs are not.
+
+Runs that say nothing are left out as boilerplate: those in which fewer than three words in eight *tell* something. A word tells where
+it occurs in at most `boilerplate` of the evaluation statements and of the training statements (or in two of them), a number where it
+occurs in at most COMMON_NUMBER of them: the 0.5 and 2 of a formula do not tell. So a puzzle's head sentence, even with a number beside
+it, matches nothing, while a run of its example lines does. Both sets are asked because a form may be rare in an evaluation set of
+twenty and yet be one.
 
 Where an encoder is given, a statement also matches an evaluation statement that means the same: whose embedding has a cosine of
 `same` and more. What does not match and yet is close is a near miss, for a person to look at: it shares a shorter run (`near_words`),
@@ -43,7 +45,7 @@ COMMON_NUMBER = 0.05
 ALWAYS_TELLING = 2
 """A word in so few statements of a set tells something, however small the set is."""
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|(?<!\S)[^\w\s]{4,}(?!\S)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class NearMiss:
 
 
 def words_of(statement: str) -> list[str]:
-    """Words and numbers in lower case."""
+    """Words, numbers and runs of signs in lower case."""
     return _WORD.findall(statement.casefold())
 
 
