@@ -109,6 +109,24 @@ def test_a_cancelled_call_leaves_no_process():
     with_sandbox(work, seconds=60)
 
 
+def test_who_is_cancelled_while_his_session_starts_harms_nobody_and_leaves_no_process():
+    async def work(sandbox):
+        async def one(number):
+            async with sandbox.session(number) as session:
+                return (await session.run(f"{number}")).text
+
+        begun = [asyncio.create_task(one(number)) for number in range(12)]
+        await asyncio.sleep(0.05)
+        for task in begun[::2]:
+            task.cancel()
+        ended = await asyncio.gather(*begun, return_exceptions=True)
+        assert ended[1::2] == [f"{number}\n" for number in range(1, 12, 2)]
+        _, *inner = descendants(os.getpid())
+        assert await asyncio.to_thread(all_end, inner)
+
+    with_sandbox(work, seconds=20)
+
+
 def test_many_sessions_at_once_share_the_cores_and_each_has_its_own_time():
     async def work(sandbox):
         async def one(number):

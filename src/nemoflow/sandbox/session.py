@@ -88,7 +88,16 @@ class LocalSandbox:
         return LocalSession(self, limits or self.limits, seed)
 
     async def open(self, limits: Limits, seed: int) -> "_Interpreter":
-        """A fresh interpreter; where the warden was killed, by another one."""
+        """A fresh interpreter. An order to the warden is never left half-way: who is cancelled meanwhile has its result ended."""
+        order = asyncio.ensure_future(self._order(limits, seed))
+        try:
+            return await asyncio.shield(order)
+        except asyncio.CancelledError:
+            order.add_done_callback(_end_unwanted)
+            raise
+
+    async def _order(self, limits: Limits, seed: int) -> "_Interpreter":
+        """From the warden; where it was killed, from another one."""
         async with self._opening:
             try:
                 return await asyncio.to_thread(self._running.order, limits, seed)
@@ -147,7 +156,7 @@ class LocalSession:
             try:
                 if self._interpreter is None:
                     self._interpreter = await self._sandbox.open(self._limits, self._seed)
-                    await asyncio.wait_for(self._interpreter.is_ready(), OPEN_S)
+                    await self._interpreter.is_ready()
                 output = await self._interpreter.run(code, stdin, self._limits)
             except BaseException:
                 self.end()
@@ -170,7 +179,10 @@ class _Interpreter:
 
     async def is_ready(self) -> None:
         """Wait for its first word; SandboxError where it could not put its walls up."""
-        said = await self._receive(1 << 16)
+        try:
+            said = await asyncio.wait_for(self._receive(1 << 16), OPEN_S)
+        except TimeoutError:
+            raise SandboxError(f"a session did not start within {OPEN_S:g} s") from None
         if not said or not said.get("ready"):
             raise SandboxError(f"a session did not start: {(said or {}).get('failed') or 'its process ended at once'}")
 
@@ -223,6 +235,11 @@ class _Interpreter:
             signal.pidfd_send_signal(self._keeper, signal.SIGKILL)
         os.close(self._keeper)
         self._channel.close()
+
+
+def _end_unwanted(order: "asyncio.Future[_Interpreter]") -> None:
+    if not order.cancelled() and order.exception() is None:
+        order.result().end()
 
 
 def _read(said: dict[str, Any], limits: Limits) -> Output:

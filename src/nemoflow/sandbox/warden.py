@@ -18,9 +18,9 @@ from nemoflow.sandbox.limits import Limits
 from nemoflow.sandbox.walls import Walls
 
 PRELOADED = (
-    "array", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "fractions", "functools", "gzip", "heapq",
-    "io", "itertools", "json", "math", "operator", "pprint", "random", "re", "statistics", "string", "textwrap", "threading", "time", "typing",
-    "numpy", "mpmath", "sympy",
+    "array", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "fractions", "functools", "gzip",
+    "heapq", "io", "itertools", "json", "math", "operator", "pprint", "random", "re", "statistics", "string", "textwrap", "threading",
+    "time", "typing", "numpy", "mpmath", "sympy",
 )  # fmt: skip
 _ORDER_BYTES = 65536
 
