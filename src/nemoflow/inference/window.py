@@ -33,7 +33,7 @@ class Window:
         self._rising = self.limit < most
         self._before: tuple[int, float] | None = None
         self._steady_turns = 0
-        self._regained = 0
+        self._presses = self._regained = 0
         self._pressed_at = float("-inf")
         self._begin()
 
