@@ -2,8 +2,9 @@
 
 python benchmarks/verify_pairs.py [--pairs tests/answers/pairs.tsv]
 
-The pairs are our own: some five hundred, by kind, half of them nearly right. Math-Verify gets each answer between dollars, as its documentation
-asks for. Bars: more than 95.7 % right and fewer than 7 false positives (what Math-Verify gets on public graders' suites), and no fewer than it.
+The pairs are our own: some five hundred, by kind, half of them nearly right. Math-Verify gets each answer between dollars, as its
+documentation asks for. Bars: more than 95.7 % right and fewer than 7 false positives (what Math-Verify gets on public graders' suites),
+and no fewer than it.
 """
 
 import argparse

@@ -2,8 +2,9 @@
 
 python benchmarks/verify_speed.py DATA [--rounds 5] [--rows 400]
 
-DATA is a folder with `math500.jsonl.gz` (problem, solution, answer) and, where it is there, `math_cot_100x8_responses.jsonl.gz` (gt, code): whole
-texts with their boxes. Both sides get two processes that have been warmed up on other rows. Bar: ten times Math-Verify's rate, in the median round.
+DATA is a folder with `math500.jsonl.gz` (problem, solution, answer) and, where it is there, `math_cot_100x8_responses.jsonl.gz`
+(gt, code): whole texts with their boxes. Both sides get two processes that have been warmed up. Bar: ten times Math-Verify's rate, in the
+median round.
 """
 
 import argparse

@@ -31,7 +31,7 @@ PAIRS = [
     ("7", "", "wrong"),
 ]
 
-FOR_A_WORKER = (r"\int_0^1 2x\,dx", "1")
+FOR_A_WORKER = (r"\begin{pmatrix}1 & 2\end{pmatrix} + \begin{pmatrix}1 & 1\end{pmatrix}", r"\begin{pmatrix}2 & 3\end{pmatrix}")
 """A pair that the cheap steps leave to a worker."""
 
 

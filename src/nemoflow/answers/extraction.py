@@ -15,7 +15,8 @@ from nemoflow.answers.boxed import BOX, balanced
 from nemoflow.answers.competition import NOT_FOUND, extract
 
 _BETWEEN_BOXES = re.compile(
-    r"(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
+    r"(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
+    r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
 )
 _FINAL = re.compile(
     r"(?:the\s+)?(?:final|correct)\s+answers?\s*(?:\*\*)?\s*(?:is|are|:)\s*(?:\*\*)?\s*:?\s*(?:\*\*)?\s*"

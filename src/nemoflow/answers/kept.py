@@ -1,7 +1,8 @@
 """What a stopped verification leaves behind, so that the next one goes on from there.
 
 Beside the result `verified.jsonl` stands `verified.jsonl.part`: a line a row, in the order of the rows, each with a digest of what was
-compared and within which limits. The next run takes lines as long as they belong to its rows; from the first that does not it verifies anew.
+compared and within which limits. The next run takes lines as long as they belong to its rows; from the first that does not it verifies
+anew.
 """
 
 import os
