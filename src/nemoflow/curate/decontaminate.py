@@ -3,8 +3,9 @@
     index = EvalIndex(evaluation_problems, training_statements)
     index.match("... statement ...")      # Match(eval_id, text) or None
 
-A statement matches where it equals an evaluation statement (letter case and blanks aside), or shares a run of `words` words with
-one. Numbers are words, and so are four signs and more that stand alone (`:}+{?` of a puzzle with symbols); other signs are not.
+A statement matches where it equals an evaluation statement (letter case and blanks aside), holds one of at least `words` words whole,
+or shares a run of `words` words with one. Numbers are words, and so are four signs and more that stand alone (`:}+{?` of a puzzle
+with symbols); other signs are not.
 
 Runs that say nothing are left out as boilerplate: those in which fewer than three words in eight *tell* something. A word tells where
 it occurs in at most `boilerplate` of the evaluation statements and of the training statements (or in two of them), a number where it
@@ -18,7 +19,7 @@ or has a cosine from `near` to `same`.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -120,6 +121,7 @@ class EvalIndex:
         self._whole: dict[int, str] = {}
         self._runs: dict[int, str] = {}
         self._near_runs: dict[int, str] = {}
+        self._by_head: dict[int, dict[int, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
         self.statements: dict[str, str] = {}
         texts: dict[str, list[str]] = {}
         for problem in sorted(problems, key=lambda problem: problem.id):
@@ -128,6 +130,8 @@ class EvalIndex:
                 self.statements[problem.id] = problem.statement
         self._common = _common_words(texts.values(), boilerplate) | _common_words(map(words_of, training), boilerplate)
         for eval_id, found in texts.items():
+            if len(found) >= words:
+                self._by_head[_key(found[:words])][len(found)].setdefault(_key(found), eval_id)
             for run in self._telling_runs(found, words):
                 self._runs.setdefault(_key(run), eval_id)
             for run in self._telling_runs(found, near_words) if near_words is not None else ():
@@ -141,7 +145,17 @@ class EvalIndex:
         """The evaluation problem that a statement equals, else the first that it shares a run with, else None."""
         if (eval_id := self._whole.get(_whole_key(statement))) is not None:
             return Match(eval_id, "the whole statement")
-        return self._first_run(words_of(statement), self._length, self._runs)
+        words = words_of(statement)
+        return self._held(words) or self._first_run(words, self._length, self._runs)
+
+    def _held(self, words: list[str]) -> Match | None:
+        """The evaluation problem whose words stand in a statement, all of them in a row."""
+        for start in range(len(words) - self._length + 1):
+            by_length = self._by_head.get(_key(words[start : start + self._length]), {})
+            for length, wholes in by_length.items():
+                if start + length <= len(words) and (eval_id := wholes.get(_key(words[start : start + length]))) is not None:
+                    return Match(eval_id, " ".join(words[start : start + length]), length / len(words))
+        return None
 
     def near(self, statement: str) -> Match | None:
         """The evaluation problem with which a statement that does not match shares a shorter run."""
