@@ -56,9 +56,19 @@ def test_it_falls_when_pressed_once_a_moment_and_comes_back_slowly():
         window.pressed()
     assert window.limit == 192
     server.now += 5
-    window.pressed()
+    for _ in range(30):
+        window.pressed()
     assert window.limit == 144
-    for _ in range(100):
+    for _ in range(40):
+        server.turn(window)
+    assert window.limit == 256
+
+
+def test_a_few_refusals_among_many_answers_are_noise():
+    window, server = after(8, most=256, start=8, at_once=10**6)
+    for _ in range(50):
+        for _ in range(12):
+            window.pressed()
         server.turn(window)
     assert window.limit == 256
 
