@@ -104,6 +104,10 @@ class RemoteSandbox:
             async with self._http.request(method, self._url + path, data=data, timeout=patience) as response:
                 raw, status = await response.read(), response.status
                 wait = response.headers.get("Retry-After", "")
+        except aiohttp.InvalidURL:
+            raise ConfigError(
+                f"sandbox_url = {self._url!r}: no URL that can be asked; one such as http://nemoflow-sandbox:8090 is right"
+            ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             return 0, {"error": f"no answer: {type(error).__name__} {error}"[:SHOWN]}, 0.0
         try:
