@@ -109,9 +109,10 @@ def sharded(folder: Path, shards: int, kept: str) -> str:
     return manifest(folder, f"s{shards}", "mix")["outputs"]["corpus"]["files"][0]["digest"]
 
 
-def remove(path: Path) -> None:
+def remove(path: Path | None) -> None:
     """What no later stage reads: a million traces are 2.4 GB, and each stage writes them anew."""
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if path is not None:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def main() -> int:
@@ -143,7 +144,7 @@ def main() -> int:
         speed = f"{seconds:7.1f} s, of the processor {busy:7.1f} s  {told['rows_in'] / busy:7,.0f} rows/s of it"
         print(f"{name:<7} {speed}  {memory / 2**20:5.2f} GiB  dropped {told['dropped']}", flush=True)
         is_good &= memory < LIMIT_KIB
-        remove(traces if name == "filter" else options.folder / "root" / "runs" / "one" / "filter" / "kept")
+        remove({"filter": traces, "dedup": options.folder / "root" / "runs" / "one" / "filter" / "kept"}.get(name))
     dropped = manifest(options.folder, "one", "dedup")["dropped"]
     found = sum(dropped.values())
     print(f"duplicates found: {found:,} of {planted['exact'] + planted['near']:,} planted; some of those were wrong and went before")
