@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 
 from nemoflow.sandbox.limits import Limits
@@ -34,6 +35,34 @@ def descendants(of: int) -> list[int]:
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
     return found[1:]
+
+
+def sandboxed(of: int) -> list[int]:
+    """Wardens below a process, and the sessions below them; a test's process may have children of other tests."""
+    return [pid for pid in descendants(of) if b"nemoflow.sandbox.warden" in _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def is_running(pid: int) -> bool:
+    """A zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def all_end(processes: list[int]) -> bool:
+    """Whether none of them runs any longer, soon."""
+    ended = time.monotonic() + 30
+    while any(map(is_running, processes)) and time.monotonic() < ended:
+        time.sleep(0.05)
+    return not any(map(is_running, processes))
 
 
 async def main() -> None:

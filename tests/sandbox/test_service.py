@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from tests.sandbox.owner import descendants
+from tests.sandbox.owner import all_end, descendants, sandboxed
 from tests.sandbox.serving import MOST, serving
 
 from nemoflow.errors import ConfigError, SandboxError
@@ -27,9 +27,9 @@ def with_service(work, **options):
 
 def only_the_warden():
     ended = time.monotonic() + 30
-    while len(descendants(os.getpid())) > 1 and time.monotonic() < ended:
+    while len(sandboxed(os.getpid())) > 1 and time.monotonic() < ended:
         time.sleep(0.05)
-    return len(descendants(os.getpid())) == 1
+    return len(sandboxed(os.getpid())) == 1
 
 
 def test_a_session_at_a_service_is_like_one_of_this_machine():
@@ -41,7 +41,7 @@ def test_a_session_at_a_service_is_like_one_of_this_machine():
                 assert (await session.run("print(input())", "given\n")).text == "given\n"
                 assert (await session.run("print('a' * 99)")).cut == 80
                 assert (await session.run("x")).status == "spent"
-                assert len(descendants(os.getpid())) == 3
+                assert len(sandboxed(os.getpid())) == 3
             async with sandbox.session(7) as session:
                 await session.run("import os; os._exit(1)")
                 assert (await session.run("x")).text.endswith("t defined\n")
@@ -117,9 +117,9 @@ def test_the_sessions_of_a_silent_owner_are_ended_and_those_of_a_living_one_stay
             async with http.put(f"{url}/sessions/dead/calls/0", json={"owner": "dead", "code": "1"}) as response:
                 assert response.status == 200
             ended = time.monotonic() + 30
-            while len(descendants(os.getpid())) > 3 and time.monotonic() < ended:
+            while len(sandboxed(os.getpid())) > 3 and time.monotonic() < ended:
                 await asyncio.sleep(0.1)
-            assert len(descendants(os.getpid())) == 3
+            assert len(sandboxed(os.getpid())) == 3
             async with http.put(f"{url}/sessions/dead/calls/1", json={"owner": "dead", "code": "1"}) as response:
                 assert response.status == 410
             assert (await kept.run("x")).text == "1\n"
@@ -184,7 +184,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_nothing_behind():
         inner = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-        assert not [pid for pid in inner if os.path.exists(f"/proc/{pid}")]
+        assert all_end(inner)
     finally:
         process.kill()
         process.wait()

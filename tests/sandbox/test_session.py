@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from tests.sandbox.owner import descendants
+from tests.sandbox.owner import all_end, is_running, sandboxed
 
 from nemoflow.sandbox.limits import Limits
 from nemoflow.sandbox.session import LocalSandbox
@@ -22,21 +21,6 @@ def with_sandbox(work, **limits):
             return await work(sandbox)
 
     return asyncio.run(inside())
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def all_end(processes):
-    """Whether none of them runs any longer, soon."""
-    ended = time.monotonic() + 30
-    while any(map(is_running, processes)) and time.monotonic() < ended:
-        time.sleep(0.05)
-    return not any(map(is_running, processes))
 
 
 def test_state_is_kept_between_calls_and_the_value_of_a_last_expression_is_shown():
@@ -82,7 +66,7 @@ def test_a_killed_warden_takes_its_sessions_along_and_another_takes_its_place():
     async def work(sandbox):
         async with sandbox.session() as session:
             await session.run("x = 1")
-            warden, *inner = descendants(os.getpid())
+            warden, *inner = sandboxed(os.getpid())
             os.kill(warden, signal.SIGKILL)
             assert await asyncio.to_thread(all_end, inner)
             lost = await session.run("x")
@@ -99,7 +83,7 @@ def test_a_cancelled_call_leaves_no_process():
             await session.run("1")
             call = asyncio.create_task(session.run("while True: pass"))
             await asyncio.sleep(0.3)
-            _, *inner = descendants(os.getpid())
+            _, *inner = sandboxed(os.getpid())
             assert inner
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -121,7 +105,7 @@ def test_who_is_cancelled_while_his_session_starts_harms_nobody_and_leaves_no_pr
             task.cancel()
         ended = await asyncio.gather(*begun, return_exceptions=True)
         assert ended[1::2] == [f"{number}\n" for number in range(1, 12, 2)]
-        _, *inner = descendants(os.getpid())
+        _, *inner = sandboxed(os.getpid())
         assert await asyncio.to_thread(all_end, inner)
 
     with_sandbox(work, seconds=20)
