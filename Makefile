@@ -19,10 +19,10 @@ export UV_PYTHON_DOWNLOADS := never
 REGISTRY ?=
 IMAGES_TO = $(if $(REGISTRY),--registry $(REGISTRY),$(shell tests/cluster/cluster status >/dev/null 2>&1 && echo --registry 127.0.0.1:5000 --names registry.local))
 
-.PHONY: help setup demo test coverage check benchmarks render submit-workflow install uninstall lock versions clean cluster cluster-down images test-cluster
+.PHONY: help setup demo test coverage check benchmarks render submit-workflow install uninstall lock versions clean cluster cluster-down images test-cluster test-cluster-long
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
 
 setup: .venv/installed  ## Install everything into .venv
 
@@ -58,8 +58,11 @@ images: setup $(filter .uv/bin/uv,$(UV))  ## Build the container images and push
 	.venv/bin/python images/build $(IMAGES_TO) $(ARGS)
 
 test-cluster: setup  ## The tests that need a cluster: that of KUBECONFIG, else the one of `make cluster`
-	.venv/bin/python -m pytest -m "cluster and not disruptive" -n 4 --dist loadgroup -rP $(ARGS)
-	.venv/bin/python -m pytest -m "cluster and disruptive" -rP $(subst .xml,-disruptive.xml,$(ARGS))
+	.venv/bin/python -m pytest -m "cluster and not slow and not disruptive" -n 4 --dist loadgroup -rP $(ARGS)
+
+test-cluster-long: setup  ## Those that take minutes each; then, alone, those that disturb the whole cluster of `make cluster`
+	.venv/bin/python -m pytest -m "cluster and slow and not disruptive" -n 2 --dist loadfile -rP $(ARGS)
+	.venv/bin/python -m pytest -m "cluster and disruptive" -rP $(ARGS)
 
 coverage: setup  ## The quick tests, with the lines that none of them reaches
 	.venv/bin/python -m pytest -q -n auto -m "not gpu and not cluster and not slow" --cov=nemoflow --cov-report=term-missing:skip-covered $(ARGS)
