@@ -17,8 +17,6 @@ from tests.cluster.workflows import Run, allow_steps, submit
 from nemoflow.store.s3_server import Server
 
 IMAGES = Path(__file__).resolve().parents[2] / "build/images/images.json"
-ARGO_3_7 = pytest.mark.xdist_group("argo-3.7")
-"""Tests for whose time the cluster serves another Argo's definitions: one worker's."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
     assert json.loads(release.kubectl("get", "--raw", answered).stdout)["data"][0]["id"] == "solver-v2-e0.1-s0"
     pod = release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"]
 
-    release.install(workflows__team="other", teacher__janitor={"enabled": False})
+    release.install(workflows__podLabels={"changed": "yes"}, teacher__janitor={"enabled": False})
     assert release.get("deployments")[0]["spec"]["replicas"] == 1
     assert release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"] == pod
 

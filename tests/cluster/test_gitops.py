@@ -20,7 +20,7 @@ from tests.cluster.team import TOY, Team, made_team
 from tests.cluster.test_chart import review
 from tests.conftest import free_port
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("gitops")]
+pytestmark = pytest.mark.cluster
 HOOK = CHART.parents[1] / "docs" / "gitops" / "post-receive"
 SECRET = secrets.token_hex(32)
 READY_S = 60.0

@@ -21,7 +21,6 @@ from tests.cluster.team import SHORT, Team, made_team, new_run
 
 pytestmark = pytest.mark.cluster
 HERE = Path(__file__).parents[2]
-GUARDED = pytest.mark.xdist_group("guarded")
 """Tests that share an installation of the admission chart: one worker's."""
 POLICY = HERE / "docs" / "examples" / "team-bucket-policy.json"
 ADMISSION = HERE / "helm" / "nemoflow-admission"
@@ -267,7 +266,6 @@ def _act(kubectl: Kubectl) -> bool:
     return "allowed registry" in "".join(said) and "holds no token" in "".join(said)
 
 
-@GUARDED
 def test_the_api_server_refuses_images_from_elsewhere_however_they_come_into_a_pod(guarded, image):
     kubectl = guarded.kubectl
     own, strange = image("data"), "elsewhere.example/nemoflow/data:1"
@@ -295,7 +293,6 @@ def test_the_api_server_refuses_images_from_elsewhere_however_they_come_into_a_p
         kubectl("set", "image", f"pod/{made['name']}", f"main={strange}")
 
 
-@GUARDED
 def test_a_run_whose_images_the_api_server_refuses_ends_with_2_and_its_words(guarded):
     strange = replace(guarded, image=guarded.image.replace(guarded.image.partition("/nemoflow/")[0], "elsewhere.example"))
     done = strange.submit(run=new_run(), workflow=SHORT)
@@ -304,7 +301,6 @@ def test_a_run_whose_images_the_api_server_refuses_ends_with_2_and_its_words(gua
     assert "does not come from an allowed registry" in done.err
 
 
-@GUARDED
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -1,11 +1,14 @@
 """The cluster itself: what the other tests stand on."""
 
+from pathlib import Path
+
 import pytest
-from tests.cluster.conftest import ARGO_3_7
+import yaml
 from tests.cluster.kubectl import Refused
 from tests.cluster.workflows import LOCKED, USER, container, workflow
 
 pytestmark = pytest.mark.cluster
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 
 def pod(spec, **more):
@@ -55,7 +58,7 @@ def test_there_is_no_way_out_of_the_cluster(kubectl, image):
     assert phase(kubectl) == "Failed"
 
 
-@pytest.fixture(params=["installed", pytest.param("3.7", marks=ARGO_3_7)])
+@pytest.fixture(params=["installed", "3.7"])
 def argo_api(request):
     return "argoproj.io/v1alpha1" if request.param == "installed" else request.getfixturevalue("argo_3_7")
 
@@ -65,3 +68,10 @@ def test_argos_full_definitions_are_served(kubectl, argo_api):
     kubectl.validate(good)
     with pytest.raises(Refused, match="noSuchField"):
         kubectl.validate({**good, "spec": {**good["spec"], "noSuchField": 1}})
+
+
+@pytest.mark.parametrize("name", ["demo", "competition"])
+def test_the_committed_templates_are_valid_to_argo_3_7(kubectl, argo_3_7, name):
+    made = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
+    made["metadata"]["namespace"] = kubectl.namespace
+    kubectl.validate({**made, "apiVersion": argo_3_7})

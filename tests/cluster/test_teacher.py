@@ -29,7 +29,7 @@ from nemoflow.store.s3_server import Server
 if TYPE_CHECKING:
     from tests.cluster.conftest import Cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("teacher")]  # they share one release
+pytestmark = pytest.mark.cluster
 
 HERE = Path(__file__).parent
 GIVEN_BACK_S = 120

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from tests.argo.api_server import kubeconfig
-from tests.cluster.conftest import ARGO_3_7
 from tests.cluster.team import SHORT, Team, made_team, new_run
 from tests.conftest import free_port
 
@@ -42,14 +41,6 @@ def test_the_committed_templates_are_valid_to_a_real_api_server(team, name):
     made = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
     made["metadata"]["namespace"] = team.namespace
     assert team.api.apply("workflowtemplates", made, dry=True)["metadata"]["uid"]
-
-
-@ARGO_3_7
-@pytest.mark.parametrize("name", ["demo", "competition"])
-def test_the_committed_templates_are_valid_to_argo_3_7(kubectl, argo_3_7, name):
-    made = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
-    made["metadata"]["namespace"] = kubectl.namespace
-    kubectl.validate({**made, "apiVersion": argo_3_7})
 
 
 def test_a_run_goes_its_way_and_a_second_time_without_working_and_a_fixed_one_goes_on(team):

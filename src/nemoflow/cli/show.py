@@ -151,10 +151,10 @@ def show(run: str, root: str | None, cluster_file: Path | None, as_json: bool) -
             f"{entry['node']:<{width}}  {entry['status']:<10} {entry.get('seconds', 0):>8.1f} {entry.get('rows_in') or '':>8} "
             f"{entry.get('rows_out') or '':>8}  {_remarks(entry)}"
         )
-    if summary := _summary(held, state):
-        click.echo(summary)
     for line in _told(happenings):
         click.echo(line)
+    if summary := _summary(held, state):
+        click.echo(summary)
 
 
 def _summary(held: list[dict[str, Any]], state: "RunState | None") -> str:
