@@ -21,7 +21,6 @@ from tests.cluster.team import SHORT, Team, made_team, new_run
 
 pytestmark = pytest.mark.cluster
 HERE = Path(__file__).parents[2]
-"""Tests that share an installation of the admission chart: one worker's."""
 POLICY = HERE / "docs" / "examples" / "team-bucket-policy.json"
 ADMISSION = HERE / "helm" / "nemoflow-admission"
 LOCKED = {
