@@ -81,11 +81,11 @@ class Team:
         print(done.stdout, done.stderr, sep="\n")  # noqa: T201  the UID of the Workflow, for the log of the tests
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def submit(self, *args: object, workflow: str = TOY, run: str, **cluster: Any) -> Done:
+    def submit(self, *args: object, workflow: str = TOY, run: str, timeout: float = 300, **cluster: Any) -> Done:
         """Submit the toy pipeline, or another workflow, and follow it."""
         path = self.folder / ("toy.toml" if workflow == TOY else "short.toml")
         path.write_text(workflow.format(run=run))
-        return self.nemoflow("submit", path, "--cluster", self.cluster_file(**cluster), "--run", run, *args)
+        return self.nemoflow("submit", path, "--cluster", self.cluster_file(**cluster), "--run", run, *args, timeout=timeout)
 
     def start(self, template: str, run: str, **parameters: str) -> Done:
         """Start a run as somebody does who has only the template, and follow it."""
