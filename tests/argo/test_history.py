@@ -80,6 +80,14 @@ def test_a_pod_that_was_taken_away_is_told_with_who_took_it(loss, kind):
     assert {"lost", "preempted", "evicted"} & {entry[0] for entry in found} == {kind}
 
 
+@pytest.mark.parametrize("end", [LOST, ("Failed", "75", "main: Error (exit code 75)"), ("Failed", "143", "main: Error (exit code 143)")])
+def test_who_took_a_pod_away_is_told_whether_or_not_the_step_stopped_in_time(end):
+    events = [started(1, "a"), event(5, "Evicted", "a", "the node is drained"), killed(5, "a")]
+    found = history([workflow("Failed", attempts("count", end))], events=events)
+    assert [each.kind for each in found if each.kind in ("again", "lost", "evicted")] == ["evicted"]
+    assert counts(found)["evicted"] == counts(found)["attempts"] == 1
+
+
 def test_a_disk_that_is_full_is_an_eviction_with_the_kubelets_words():
     said = 'Usage of EmptyDir volume "tmp" exceeds the limit "1Mi".'
     status = {"reason": "Evicted", "message": said}

@@ -216,10 +216,13 @@ def _end(node: Object, pod: _Pod) -> tuple[Kind, str]:
         return "done", "done"
     if node.get("phase") in ("Skipped", "Omitted"):
         return "event", f"is left out: {message}".rstrip(": ")
+    away, why = _loss(pod, message)
+    if code in (SENT_AWAY, str(EXIT_TRY_AGAIN)) and away != "lost":  # it stopped in time because it was sent away
+        return away, f"{why} (exit code {code})"
     if code in ENDS and code != "0":
         kind, words = ENDS[code]
         return kind, f"{words} (exit code {code})" + (f": {message}" if "exit code" not in message and message else "")
-    return _loss(pod, message)
+    return away, why
 
 
 def _loss(pod: _Pod, message: str = "") -> tuple[Kind, str]:
