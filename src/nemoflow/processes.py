@@ -22,17 +22,15 @@ def cores() -> int:
 def pool_of(processes: int, prepare: Callable[..., None] | None = None, *arguments: Any) -> Iterator[ProcessPoolExecutor]:
     """So many processes, each of which calls `prepare` with the arguments when it starts.
 
-    Where the caller fails, what has not begun is cancelled, and what has is not waited for.
+    At the end what has not begun is cancelled, and what has is waited for.
     """
     # Spawned, not forked: the caller may have threads, and a fork of those can hang.
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (prepare, arguments))
     try:
         yield pool
-    except BaseException:
-        # Not inside `with pool`: that shuts down a second time, which takes the cancelling back.
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    finally:
+        # Once, and waiting: a second shutdown, as that of `with pool`, takes the cancelling back, and a pool that nobody holds forgets it.
+        pool.shutdown(cancel_futures=True)
 
 
 def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
