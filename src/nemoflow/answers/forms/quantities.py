@@ -31,7 +31,7 @@ def _times(node: Node, factor: object) -> Node:
 
 
 def same_number(gold: Node, answer: Node) -> bool:
-    """Whether they are the same without their units; `50%` is 50 and a half."""
+    """Whether they are the same, units apart; `50%` is the same as 50, and as a half."""
     if is_infinite(gold) or is_infinite(answer):
         return is_infinite(gold) == is_infinite(answer)
     for op in ("percent", "degrees"):
