@@ -1,6 +1,6 @@
 """A million synthetic traces of 2 kB through filter, exact and near dedup, and mix: seconds and memory a stage, each stage a process.
 
-    python benchmarks/curate_million.py --rows 1000000 --folder /tmp/million
+    python benchmarks/curate_million.py --rows 1000000 --folder build/million
 
 Ends with 1 where a stage needs more than 2 GiB, where a planted duplicate is kept (1 in 100 of them may be), or where the corpus of ten
 shards differs in a byte from that of one (`--shards 0` leaves that out). The bar for memory is for a million rows.
@@ -119,7 +119,7 @@ def main() -> int:
     """Make the rows, run the stages, judge."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/nemoflow-million"))
+    parser.add_argument("--folder", type=Path, default=Path("build/million"))
     parser.add_argument("--shards", type=int, default=10)
     parser.add_argument("--sharded-rows", type=int, default=50_000)
     options = parser.parse_args()

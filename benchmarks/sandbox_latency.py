@@ -17,8 +17,9 @@ from typing import Any
 
 from nemoflow.sandbox.limits import Limits
 from nemoflow.sandbox.remote import RemoteSandbox
-from nemoflow.sandbox.service import Service, serve
+from nemoflow.sandbox.service import Service
 from nemoflow.sandbox.session import LocalSandbox, Sandbox
+from nemoflow.serving import answer
 
 
 async def timed(work: Callable[[], Awaitable[Any]]) -> float:
@@ -56,7 +57,7 @@ async def main(sessions: int, calls: int) -> None:
         print(*(f"  {line}" for line in local.walls.lines()), sep="\n")
         await measure("here", local, sessions, calls)
         stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
-        service = asyncio.create_task(serve(Service(local), "127.0.0.1", 0, url.set_result, stop))
+        service = asyncio.create_task(answer(Service(local).app(), "127.0.0.1", 0, url.set_result, stop))
         async with RemoteSandbox(await url, limits) as remote:
             await measure("service", remote, sessions, calls)
         stop.set()

@@ -16,6 +16,7 @@ from tests.cluster.quotas import GPUS, Quotas, bare, make_quotas
 from tests.cluster.team import CLUSTER, Done, Team, made_team, new_run
 from tests.cluster.workflows import container
 from tests.steps.alone import write_lines
+from tests.training.tiny import QUICK
 from urllib3.exceptions import HTTPError
 
 from nemoflow.store.s3 import S3Store
@@ -26,22 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-TRAIN = {
-    "r": 4,
-    "alpha": 8,
-    "epochs": 40,
-    "micro_batch": 2,
-    "accumulation": 2,
-    "learning_rate": 1e-3,
-    "max_length": 512,
-    "precision": "fp32",
-    "quantization": "none",
-    "activation_checkpointing": False,
-    "threads": 1,
-    "checkpoint_every": 20,
-    "base_name": "test/tiny",
-}
-"""16 rows in steps of 4 are 160 steps; dropout stays on, so that a resume has random state to restore."""
+TRAIN = {**QUICK, "epochs": 40, "checkpoint_every": 20}
+"""160 steps."""
 LOST = "-1"
 """What Argo has for an exit code where the pod was gone before it looked."""
 PROBLEMS, SHARDS, DELAY_S = 200, 2, 1.0

@@ -14,8 +14,9 @@ from tests.inference.stub_teacher import COMMAND, listing, serving
 
 from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused, Stopped
 from nemoflow.inference import guard
+from nemoflow.inference.process import GuardedProcess, Process
 from nemoflow.inference.readiness import base_url, look
-from nemoflow.inference.teachers import Endpoint, GuardedProcess, Process, Teacher, read_endpoint, release, wake
+from nemoflow.inference.teachers import Endpoint, Teacher, read_endpoint, release, wake
 
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from nemoflow.puzzles.batch import ALONE, UNKNOWN, cores, learn, work, work_all
+from nemoflow.puzzles.batch import ALONE, UNKNOWN, learn, work, work_all
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import draw
 
@@ -108,7 +108,3 @@ def until(look, within_s=30):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)
     return seen
-
-
-def test_there_is_a_core():
-    assert cores() >= 1

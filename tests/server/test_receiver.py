@@ -172,6 +172,15 @@ def test_both_keys_are_taken_while_one_is_replaced(hooks: Hooks) -> None:
     assert hooks.ask(signed(body))[0][0] == 401
 
 
+def test_keys_that_cannot_be_read_any_more_are_told_to_the_log_and_not_to_the_caller(hooks: Hooks) -> None:
+    (hooks.keys / "secret").unlink()
+    (hooks.keys / "secret").mkdir()
+    [(status, said)] = hooks.ask(signed(push()))
+    assert (status, hooks.started) == (500, [])
+    assert str(hooks.keys) not in said["error"]
+    assert any(str(hooks.keys / "secret") in line for line in hooks.lines)
+
+
 @pytest.mark.parametrize("age", [3 * 86400, -3600], ids=["old", "to come"])
 def test_an_old_delivery_starts_nothing_although_it_is_signed(hooks: Hooks, age: int) -> None:
     body = push(repository={"full_name": "team/flows", "pushed_at": int(time.time()) - age})

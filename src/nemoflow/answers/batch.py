@@ -5,13 +5,10 @@
 Each process has its own worker for computer algebra, started when the first pair needs it.
 """
 
-import multiprocessing
-import os
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Self
@@ -21,6 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, StrictInt, StrictStr, model_va
 from nemoflow.answers.scored import as_text, text_or_whole_number
 from nemoflow.answers.symbolic import SymbolicPool
 from nemoflow.answers.verdicts import Attempt, by_symbols
+from nemoflow.processes import cores, pool_of
 from nemoflow.records import Record, Verdict
 
 CHUNK = 128
@@ -68,7 +66,7 @@ def verify_rows(rows: Iterable[VerifyRow], limits: Limits, processes: int = 0) -
         processes: how many work at once; 0 takes all cores.
     """
     source = iter(rows)
-    processes = processes or _cores()
+    processes = processes or cores()
     first = list(islice(source, CHUNK))
     if processes == 1 or len(first) < CHUNK:
         with SymbolicPool(1, limits.timeout_s, limits.memory_mb) as pool:
@@ -81,35 +79,23 @@ def verify_rows(rows: Iterable[VerifyRow], limits: Limits, processes: int = 0) -
 
 def _spread(first: list[VerifyRow], source: Iterator[VerifyRow], limits: Limits, processes: int) -> Iterator[dict[str, Any]]:
     pending: deque[Future[list[dict[str, Any]]]] = deque()
-    # Spawned, not forked: the caller may have threads, and a fork of those can hang.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _prepare, (limits,)) as executor:
-        try:
-            chunk = first
-            while chunk or pending:
-                if chunk:
-                    pending.append(executor.submit(_verify_chunk, chunk))
-                if not chunk or len(pending) > AHEAD * processes:
-                    yield from pending.popleft().result()
-                chunk = list(islice(source, CHUNK))
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+    with pool_of(processes, _prepare, limits) as workers:
+        chunk = first
+        while chunk or pending:
+            if chunk:
+                pending.append(workers.submit(_verify_chunk, chunk))
+            if not chunk or len(pending) > AHEAD * processes:
+                yield from pending.popleft().result()
+            chunk = list(islice(source, CHUNK))
 
 
 _pool: SymbolicPool | None = None
 
 
 def _prepare(limits: Limits) -> None:
-    """In a worker: its own pool, and an end when the caller is gone (a pool's worker would wait for ever for its queue)."""
+    """In a worker: its own pool."""
     global _pool
     _pool = SymbolicPool(1, limits.timeout_s, limits.memory_mb)
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "a worker was started by somebody"
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _verify_chunk(rows: list[VerifyRow]) -> list[dict[str, Any]]:
@@ -126,7 +112,3 @@ def _verified(row: VerifyRow, pool: SymbolicPool) -> dict[str, Any]:
 def _row(row: VerifyRow, verdict: Verdict, seconds: float) -> dict[str, Any]:
     found = {"id": row.id, "verdict": verdict.verdict, "rule": verdict.rule, "seconds": round(seconds, 6), "extracted": verdict.extracted}
     return {**found, "reason": verdict.reason} if verdict.reason else found
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

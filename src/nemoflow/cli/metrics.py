@@ -49,10 +49,10 @@ def serve(
     world = _world(root, namespace, no_cluster, most_runs, gpus)
     from nemoflow.server.exporter import create_app
     from nemoflow.server.metrics import Metrics
-    from nemoflow.server.serving import serve as serve_app
+    from nemoflow.serving import serve as serve_app
 
     app = create_app(Metrics(most_runs), world, every_s, _say)
-    serve_app(app, host, port, lambda url: _say(f"metrics at {url}/metrics"))
+    serve_app(app, host, port, lambda url: _say(f"metrics at {url}/metrics"), patience_s=10.0)
 
 
 @metrics.command("print")

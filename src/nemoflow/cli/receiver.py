@@ -32,8 +32,8 @@ def serve(triggers: Path, folder: Path, host: str, port: int, namespace: str | N
     from nemoflow.server.keys import Keys
     from nemoflow.server.rate import Rate
     from nemoflow.server.receiver import Receiver, create_app
-    from nemoflow.server.serving import serve as serve_app
     from nemoflow.server.triggers import load_triggers
+    from nemoflow.serving import serve as serve_app
 
     loaded = load_triggers(triggers)
     keys = Keys(folder)
@@ -41,7 +41,7 @@ def serve(triggers: Path, folder: Path, host: str, port: int, namespace: str | N
     api = connect(namespace or "")
     app = create_app(Receiver(loaded, keys, api, _say, Rate(loaded.starts_per_hour)))
     names = ", ".join([*loaded.pushes, *loaded.objects])
-    serve_app(app, host, port, lambda url: _say(f"receives at {url} for {api.namespace}: {names}"))
+    serve_app(app, host, port, lambda url: _say(f"receives at {url} for {api.namespace}: {names}"), patience_s=10.0)
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from typing import TextIO
 
@@ -74,16 +73,16 @@ def serve(
 
 
 async def _serve(limits: Limits, host: str, port: int, sessions: int, parallel: int, lease_s: float, token: str) -> None:
-    from nemoflow.sandbox.service import Service, serve
+    from nemoflow.sandbox.service import Service
     from nemoflow.sandbox.session import LocalSandbox
+    from nemoflow.serving import answer, asked_to_stop
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     async with LocalSandbox(limits, parallel) as local:
         for line in local.walls.lines():
             click.echo(line)
-        await serve(Service(local, sessions, lease_s, token), host, port, lambda url: click.echo(f"sandbox at {url}"), stop)
+        service = Service(local, sessions, lease_s, token)
+        await answer(service.app(), host, port, lambda url: click.echo(f"sandbox at {url}"), stop)
 
 
 @sandbox.command()

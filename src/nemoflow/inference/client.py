@@ -18,7 +18,7 @@ import aiohttp
 import orjson
 
 from nemoflow.errors import ProviderError, ProviderRefused
-from nemoflow.inference.readiness import base_url, read_key
+from nemoflow.inference.readiness import PASSING, base_url, read_key
 from nemoflow.inference.request import Patience, Sampling
 from nemoflow.inference.tally import Tally
 from nemoflow.inference.teachers import Endpoint
@@ -26,11 +26,9 @@ from nemoflow.inference.window import Window
 from nemoflow.inference.wire import Completion, Passing, Stream, completions, retry_after, server_message
 from nemoflow.records import Message
 
-PASSING = frozenset({408, 409, 425, 429})
 PRESSED = frozenset({429, 503})
 OF_THE_REQUEST = frozenset({400, 413, 422})
 HEADERS = {"Content-Type": "application/json"}
-
 
 Turn = Message | Mapping[str, Any]
 """A message, or one as the API has it where it is more than role and content."""

@@ -67,13 +67,8 @@ class Fleet:
         await self._stack.aclose()
 
     @property
-    def limit(self) -> int:
-        """Requests that may be in flight now."""
-        return sum(client.window.limit for client, _ in self._clients)
-
-    @property
     def in_flight(self) -> int:
-        """Requests that are."""
+        """Requests that are sent and not answered yet."""
         return sum(client.window.in_flight for client, _ in self._clients)
 
     def chat(self, teacher: Endpoint) -> Chat:

@@ -23,9 +23,9 @@ def trace_id(problem: Problem, messages: Sequence[Message], model: str, sampling
     return digest([problem.id, problem.statement, turns, model, _identity(sampling), seed, sample])
 
 
-def group_name(mode: str, model: str, sampling: Sampling, seed: int, system: str) -> str:
-    """Group that keeps the attempts of one step (`harvest`, `rationalize`), model, sampling, seed and system message."""
-    return f"{mode}-{digest([model, _identity(sampling), seed, system])[:16]}"
+def group_name(step: str, model: str, sampling: Sampling, seed: int, system: str) -> str:
+    """Group that keeps the attempts of one step (`harvest`, `rationalize`, `judge`), model, sampling, seed and system message."""
+    return f"{step}-{digest([model, _identity(sampling), seed, system])[:16]}"
 
 
 def digest(value: Any) -> str:

@@ -19,6 +19,7 @@ SHORTEST_S, LONGEST_S = 0.1, 2.0
 """Pauses between looks: a solver is ready in half a second, a 30 B model in minutes."""
 REMIND_S = 30.0
 PASSING = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that another try may not meet again."""
 SHOWN_CHARS = 200
 
 

@@ -19,24 +19,10 @@ from pydantic import ValidationError
 from nemoflow.errors import InputError
 from nemoflow.inference import sleeping
 from nemoflow.inference.deployment import SleepingDeployment, connect
-from nemoflow.inference.process import PORT, Charge, GuardedProcess, Process, check, end, program, start_or_adopt
+from nemoflow.inference.process import Charge, GuardedProcess, check, end, program, start_or_adopt
 from nemoflow.inference.readiness import base_url, look, read_key, wait_until_ready
 from nemoflow.inference.tally import Price
 from nemoflow.records import Record
-
-__all__ = [
-    "PORT",
-    "Endpoint",
-    "GuardedProcess",
-    "Process",
-    "Teacher",
-    "Woken",
-    "await_return",
-    "could_wake",
-    "read_endpoint",
-    "release",
-    "wake",
-]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Whatever is not an answer is worth another attempt, since proxies and starting servers talk nonsense.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -115,7 +115,7 @@ class Stream:
         self.pieces = 0
         """Pieces that held text; about as many as tokens."""
 
-    async def read(self, blocks: AsyncIterable[bytes], seconds: Any) -> list[Completion]:
+    async def read(self, blocks: AsyncIterable[bytes], seconds: Callable[[], float]) -> list[Completion]:
         """Everything up to the end; Passing where the stream breaks off or is none. `seconds()` is asked at the end."""
         async for data in _events(blocks):
             if data == b"[DONE]":

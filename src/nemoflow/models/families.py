@@ -83,41 +83,18 @@ _SHORT = "Think only as much as you need: a few short steps, then the answer."
 _FULL = "Think the problem through step by step and check the result before you answer."
 
 
-def _template(**switches: Any) -> Mapping[str, Any]:
-    return {"chat_template_kwargs": switches}
+def _switched(switch: str) -> Mapping[Effort, Thinking]:
+    """A chat template that opens or closes the thinking block; there is no third state, so `medium` is asked for in words."""
+    on, off = ({"chat_template_kwargs": {switch: is_on}} for is_on in (True, False))
+    return {"high": Thinking(on), "medium": Thinking(on, _SHORT), "low": Thinking(off)}
 
 
 TEACHERS: tuple[TeacherFamily, ...] = (
     # The three efforts that the model was trained with; servers that know the parameter write them into its system message.
     TeacherFamily("gpt-oss", r"gpt-?oss", {effort: Thinking({"reasoning_effort": effort}) for effort in EFFORTS}),
-    # Its template opens or closes the thinking block; there is no third state, so `medium` is asked for in words.
-    TeacherFamily(
-        "nemotron",
-        r"nemotron",
-        {
-            "high": Thinking(_template(enable_thinking=True)),
-            "medium": Thinking(_template(enable_thinking=True), _SHORT),
-            "low": Thinking(_template(enable_thinking=False)),
-        },
-    ),
-    TeacherFamily(
-        "qwen",
-        r"qwen|qwq",
-        {
-            "high": Thinking(_template(enable_thinking=True)),
-            "medium": Thinking(_template(enable_thinking=True), _SHORT),
-            "low": Thinking(_template(enable_thinking=False)),
-        },
-    ),
-    TeacherFamily(
-        "deepseek",
-        r"deepseek",
-        {
-            "high": Thinking(_template(thinking=True)),
-            "medium": Thinking(_template(thinking=True), _SHORT),
-            "low": Thinking(_template(thinking=False)),
-        },
-    ),
+    TeacherFamily("nemotron", r"nemotron", _switched("enable_thinking")),
+    TeacherFamily("qwen", r"qwen|qwq", _switched("enable_thinking")),
+    TeacherFamily("deepseek", r"deepseek", _switched("thinking")),
 )
 PLAIN = TeacherFamily("plain", "", {"high": Thinking(system=_FULL), "medium": Thinking(), "low": Thinking(system=_SHORT)})
 """Models with no switch: they are asked in words."""

@@ -7,16 +7,14 @@ Neither the order of the statements nor the number of processes changes a soluti
 a solver's budget counts steps, not seconds.
 """
 
-import multiprocessing
-import os
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nemoflow.processes import cores, pool_of
 from nemoflow.puzzles.catalog import FAMILIES, family_of
 from nemoflow.puzzles.family import BUDGET_S, Solution, unsolved
 
@@ -36,11 +34,6 @@ class Worked:
     solution: Solution
     seconds: float
     trace: str = ""
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def learn(statements: Iterable[str], processes: int = 0) -> dict[str, Any]:
@@ -105,27 +98,11 @@ def _run(tasks: Sequence[Task], size: int, processes: int, advance: Callable[[in
     processes = processes or cores()
     if processes == 1 or size <= ALONE:
         return [_told(function(*arguments), advance) for function, arguments in tasks]
-    # Spawned, not forked: the caller may have threads, and a fork of those can hang.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
+    with pool_of(processes) as pool:
         futures: list[Future[Any]] = [pool.submit(function, *arguments) for function, arguments in tasks]
-        try:
-            for future in as_completed(futures):
-                _told(future.result(), advance)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for future in as_completed(futures):
+            _told(future.result(), advance)
     return [future.result() for future in futures]
-
-
-def _end_with_parent() -> None:
-    """In a worker: end when the caller is gone. A pool's worker holds both ends of its queue, so it would wait for ever instead."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "a worker was started by somebody"
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _told(result: Any, advance: Callable[[int], None]) -> Any:

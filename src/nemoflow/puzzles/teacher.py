@@ -7,13 +7,12 @@ This module imports aiohttp; import it only where a server is wanted.
 """
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
 
-from nemoflow.errors import ConfigError
+from nemoflow import serving
 from nemoflow.puzzles import wire
 from nemoflow.puzzles.mistakes import Response
 from nemoflow.puzzles.persona import Persona, model_id
@@ -37,23 +36,7 @@ def create_app(persona: Persona) -> web.Application:
 
 def serve(persona: Persona, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Answer until SIGTERM or SIGINT; `announce` is told the URL once the port is open. Port 0 takes a free one."""
-    asyncio.run(_serve(persona, host, port, announce))
-
-
-async def _serve(persona: Persona, host: str, port: int, announce: Callable[[str], None]) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(create_app(persona), access_log=None, shutdown_timeout=2)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        announce(f"http://{host}:{runner.addresses[0][1]}/v1")
-        await stop.wait()
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port, or 0 for a free one") from None
-    finally:
-        await runner.cleanup()
+    serving.serve(create_app(persona), host, port, lambda url: announce(f"{url}/v1"))
 
 
 async def _health(request: web.Request) -> web.Response:

@@ -159,20 +159,6 @@ class Service:
                 del self._seen[owner]
 
 
-async def serve(service: Service, host: str, port: int, announce: Callable[[str], None], until: asyncio.Event) -> None:
-    """Answer until `until` is set."""
-    runner = web.AppRunner(service.app(), access_log=None, shutdown_timeout=2)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        announce(f"http://{host}:{runner.addresses[0][1]}")
-        await until.wait()
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port, or 0 for a free one") from None
-    finally:
-        await runner.cleanup()
-
-
 def _answer(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 

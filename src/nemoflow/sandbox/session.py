@@ -21,6 +21,7 @@ from typing import Any, Protocol, Self
 from pydantic import ValidationError
 
 from nemoflow.errors import ConfigError, SandboxError
+from nemoflow.processes import cores
 from nemoflow.sandbox import wire
 from nemoflow.sandbox.limits import GRACE_S, Limits, Output
 from nemoflow.sandbox.walls import Walls
@@ -63,7 +64,7 @@ class LocalSandbox:
 
     def __init__(self, limits: Limits | None = None, parallel: int = 0, sessions: int = 1024) -> None:
         self.limits = limits or Limits()
-        self.slots = asyncio.Semaphore(parallel or len(os.sched_getaffinity(0)))
+        self.slots = asyncio.Semaphore(parallel or cores())
         self.room = asyncio.Semaphore(sessions)
         """Interpreters at the same time; a session takes its place with its first call and keeps it."""
         self._warden: _Warden | None = None

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 from prometheus_client import generate_latest
@@ -15,7 +14,7 @@ from nemoflow.argo.api import Api
 from nemoflow.errors import NemoflowError
 from nemoflow.server.held import Held
 from nemoflow.server.metrics import Look, Metrics, Source
-from nemoflow.server.readings import is_ours, read_attempts, read_pod, read_run, read_teachers
+from nemoflow.server.readings import RunReading, is_ours, read_attempts, read_pod, read_run, read_teachers
 
 OURS = {"app.kubernetes.io/part-of": "nemoflow"}
 TEACHERS = {**OURS, "app.kubernetes.io/component": "teacher"}
@@ -48,7 +47,7 @@ class World:
             steps=tuple(self.held.steps(self._newest(runs, self.held.store.root))) if self.held else (),
         )
 
-    def _newest(self, runs: Sequence[Any], root: str) -> dict[str, bool]:
+    def _newest(self, runs: Sequence[RunReading], root: str) -> dict[str, bool]:
         """Runs with series of their own whose results lie in this bucket, by whether they are over."""
         shown = reversed(runs[: self.most_runs])  # where a name comes twice, the newer Workflow says what it is at
         return {run.run: run.is_over for run in shown if run.root.rstrip("/") == root.rstrip("/")}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from nemoflow.argo.state import OVER, POOL_LABEL, RUN_LABEL, Row, attempts_of, read_state
+from nemoflow.inference.deployment import TEACHER_LABEL
 
 Object = Mapping[str, Any]
 Outcome = Literal["done", "refused", "again", "memory", "bug", "lost"]
@@ -13,8 +14,6 @@ OUTCOMES: dict[str, Outcome] = {"0": "done", "2": "refused", "75": "again", "137
 """What an exit code means; without one a pod was lost."""
 TEAM_LABEL, PIPELINE_LABEL = "nemoflow/team", "nemoflow/pipeline"
 COMPONENT_LABEL = "app.kubernetes.io/component"
-TEACHER_LABEL = "nemoflow/teacher"
-"""Of a Lease: the Deployment that it keeps awake."""
 
 
 @dataclass(frozen=True)

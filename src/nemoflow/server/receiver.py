@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -20,7 +21,7 @@ from aiohttp import web
 
 from nemoflow.argo.api import Api
 from nemoflow.argo.start import Start, start
-from nemoflow.errors import ClusterError, ClusterRefused, InputError
+from nemoflow.errors import ClusterError, ClusterRefused, ConfigError, InputError
 from nemoflow.server.events import NewObject, read_objects, read_push
 from nemoflow.server.keys import Keys
 from nemoflow.server.rate import Rate
@@ -132,7 +133,7 @@ async def _admitted(request: web.Request) -> bytes:
     return body
 
 
-def _require_young(receiver: Receiver, what: str, when: Any) -> None:
+def _require_young(receiver: Receiver, what: str, when: datetime | None) -> None:
     why = receiver.triggers.why_too_old(when)
     if why:
         raise Refused(422, f"the {what} {why}")
@@ -164,6 +165,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         response = _refusal(refused.status, str(refused), refused.retry_after_s)
     except InputError as error:
         response = _refusal(400, str(error))
+    except ConfigError as error:  # a file of keys that cannot be read any more
+        request.app[RECEIVER].say(str(error))
+        response = _refusal(500, "the receiver is set up wrongly; its log says how")
     except ClusterRefused as error:
         request.app[RECEIVER].say(str(error))
         response = _refusal(500, "the cluster refuses the run; the receiver's log says why")

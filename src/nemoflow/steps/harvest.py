@@ -14,6 +14,7 @@ from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.models.families import Effort
 from nemoflow.sandbox.limits import Limits
+from nemoflow.steps.asked import asked, awake
 from nemoflow.steps.watch import filled
 
 if TYPE_CHECKING:
@@ -141,14 +142,8 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
     from dataclasses import replace
 
     from nemoflow.harvest.attempts import Asking, Chosen, Plan
-    from nemoflow.harvest.health import Health
-    from nemoflow.harvest.traces import harvest
-    from nemoflow.inference.keys import group_name
-    from nemoflow.inference.ledger import Ledger
-    from nemoflow.inference.teachers import await_return, read_endpoint
 
-    endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
-    await_return(endpoint, config.return_s, context.progress.note, context.stopping)
+    endpoint = awake(inputs, config, context)
     tools = config.python()
     decides = {**config.repairs().identity, **({"tools": tools.identity} if tools else {})}
     recipe = orjson.dumps(decides, option=orjson.OPT_SORT_KEYS).decode() if decides else ""
@@ -157,14 +152,9 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
     system = tools.system(config.system) if tools else config.system
     chosen = Chosen(lambda: filled(inputs["problems"]), config.categories, context.shard.holds)
     plan = Plan(chosen, config.samples, asking, config.seed, system, config.efforts)
-    group = group_name("harvest", asking.model, asking.sampling, config.seed, system)
     context.progress.start("harvest", chosen.count * config.samples * max(1, len(config.efforts)))
-    health = Health(config.max_error_share, config.max_errors_in_a_row)
-    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger, _course(config) as course:
-        result = harvest(plan, asking, ledger, health, course, context.stopping, context.progress.advance)
+    with _course(config) as course, asked("harvest", plan, asking, system, config, context, course) as result:
         outputs["traces"].write(result)
-        for torn in ledger.torn:
-            context.progress.note(f"passed over the rest of a torn part: {torn}")
     return Outcome(metrics=result.figures, rows_in=chosen.count, is_complete=not result.failed)
 
 

@@ -11,6 +11,7 @@ from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.records import Trace
+from nemoflow.steps.asked import asked, awake
 from nemoflow.steps.watch import filled
 
 
@@ -36,15 +37,9 @@ class JudgeConfig(AskConfig):
 def run(config: JudgeConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Collect the questions, ask them, write every trace with its verdict."""
     from nemoflow.harvest.attempts import Asking
-    from nemoflow.harvest.health import Health
     from nemoflow.harvest.judge import Questions, pair_of, settle
-    from nemoflow.harvest.traces import harvest
-    from nemoflow.inference.keys import group_name
-    from nemoflow.inference.ledger import Ledger
-    from nemoflow.inference.teachers import read_endpoint
 
-    endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
-    asking = Asking(endpoint, config.sampling(), config.patience())
+    asking = Asking(awake(inputs, config, context), config.sampling(), config.patience())
     problems = {problem.id: problem for problem in filled(inputs["problems"]) if context.shard.holds(problem.id)}
     questions = Questions(asking, config.seed, config.system, config.both_orders)
 
@@ -63,10 +58,7 @@ def run(config: JudgeConfig, inputs: Inputs, outputs: Outputs, context: Context)
             questions.add(trace, problems[trace.problem_id])
     groups = list(questions.groups.values())
     context.progress.start("judge", sum(map(len, groups)))
-    group = group_name("judge", asking.model, asking.sampling, config.seed, config.system)
-    health = Health(config.max_error_share, config.max_errors_in_a_row)
-    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger:
-        result = harvest(groups, asking, ledger, health, None, context.stopping, context.progress.advance)
+    with asked("judge", groups, asking, config.system, config, context) as result:
         judgements = questions.judgements(result)
     counts: Counter[str] = Counter(yes=0, no=0, unclear=0)
     with outputs["traces"].writer() as sink:

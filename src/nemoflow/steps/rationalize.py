@@ -11,6 +11,7 @@ from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.records import Trace
+from nemoflow.steps.asked import asked, awake
 from nemoflow.steps.watch import filled
 
 
@@ -35,25 +36,15 @@ class RationalizeConfig(AskConfig):
 def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Choose, ask, settle, write."""
     from nemoflow.harvest.attempts import Asking
-    from nemoflow.harvest.health import Health
     from nemoflow.harvest.rationalize import choose, plan, settle
-    from nemoflow.harvest.traces import harvest
-    from nemoflow.inference.keys import group_name
-    from nemoflow.inference.ledger import Ledger
-    from nemoflow.inference.teachers import await_return, read_endpoint
 
-    endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
-    await_return(endpoint, config.return_s, context.progress.note, context.stopping)
-    asking = Asking(endpoint, config.sampling(), config.patience(), source="rationalized")
+    asking = Asking(awake(inputs, config, context), config.sampling(), config.patience(), source="rationalized")
     problems = [problem for problem in filled(inputs["problems"]) if context.shard.holds(problem.id)]
     choice = choose(problems, (trace for trace in filled(inputs["traces"]) if context.shard.holds(trace.problem_id)), config.per)
     planned = plan(choice.failures, config.attempts, asking, config.seed, config.system)
-    group = group_name("rationalize", asking.model, asking.sampling, config.seed, config.system)
-    health = Health(config.max_error_share, config.max_errors_in_a_row)
     context.progress.start("rationalize", len(planned))
     groups = [(attempt,) for attempt, _ in planned]
-    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger:
-        result = harvest(groups, asking, ledger, health, None, context.stopping, context.progress.advance)
+    with asked("rationalize", groups, asking, config.system, config, context) as result:
         pairs = [(trace, failure) for trace, (_, failure) in zip(result, planned, strict=True)]
     answers = [Attempt(failure.gold, trace.response, trace.error, trace.finish == "length") for trace, failure in pairs]
     with open_verifier(config.metric, config.revision) as verdicts:

@@ -7,9 +7,10 @@ from pydantic import Field, model_validator
 from nemoflow.artifacts import Endpoint
 from nemoflow.config import Config, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.inference.process import PORT
 from nemoflow.inference.sizing import Demand, Sizing, size
 from nemoflow.inference.tally import Price
-from nemoflow.inference.teachers import PORT, Teacher, release, wake
+from nemoflow.inference.teachers import Teacher, release, wake
 
 Share = Annotated[float, Field(gt=0)]
 AUTO = ("max_replicas", "requests", "tokens_per_request", "tokens_per_s", "finish_s")

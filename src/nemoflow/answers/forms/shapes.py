@@ -1,5 +1,6 @@
 """What an answer can be, once it is read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Union
@@ -122,3 +123,5 @@ class Based:
 
 
 Shape = Union[Value, Words, Choice, Listing, Region, Equation, Inequality, Matrix, Ratio, Moment, Day, Based]  # noqa: UP007
+Comparison = Callable[[Shape, Shape], bool]
+"""Whether two shapes, of which the first is the gold answer, are the same."""
