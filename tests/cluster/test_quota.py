@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cluster.quotas import GPUS, Quotas, bare, make_quotas
-from tests.cluster.team import CLUSTER, Done, Team, made_team, new_run
+from tests.cluster.team import Done, Team, made_team, new_run
 from tests.cluster.workflows import container
 from tests.steps.alone import write_lines
 from tests.training.tiny import QUICK
@@ -126,9 +126,7 @@ def teacher(team: Team) -> str:
 
 
 def cluster_file(team: Team, quotas: Quotas, gpus: int = 2) -> Path:
-    registry, _, tag = team.image.rpartition("/nemoflow/data:")
-    known = {"registry": registry, "tag": tag, "namespace": team.namespace, "bucket": team.bucket}
-    text = CLUSTER.format(**known, memory="256Mi", retries=0, deadline_s=600) + POOLS.format(gpus=gpus, low=quotas.low)
+    text = team.cluster_file(retries=0).read_text() + POOLS.format(gpus=gpus, low=quotas.low)
     path = team.folder / f"cluster-{gpus}.toml"
     path.write_text(text)
     return path
