@@ -1,10 +1,11 @@
 """Runs of the demo's pipeline on the cluster of `make cluster`, disturbed by chance again and again: what is lost, doubled, leaked?
 
-    benchmarks/soak.py --disturbances 200 --seed 1 --state soak.jsonl
+    benchmarks/soak.py --disturbances 200 --streams 3 --seed 1 --state soak.jsonl
 
-Nothing else may run on that cluster, or name with --kinds those disturbances that only this run feels. Each run is a line of the state
-file; called again with it, the soak goes on. Ends with 1 where a row was lost, doubled or altered, or a teacher was up for more than two
-minutes after its run.
+So many streams of runs go on at once, each run in a release of its own; what befalls the store, a controller or the API server is felt
+by all of them. Nothing else may run on that cluster, or name with --kinds those disturbances that only one run feels. Each run is a line
+of the state file; called again with it, the soak goes on. Ends with 1 where a row was lost, doubled or altered, or a teacher was up for
+more than two minutes after its run.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +34,11 @@ PER_RUN = 4
 AWAY_S = 12
 LEAK_S = 120
 MOST_SUBMITS = 12
-RUN_S = 900
+RUN_S = 1800
 OWN = ("pod-deleted", "pod-killed", "teacher-killed", "submitter-killed", "workflow-stopped", "workflow-deleted")
 SHARED = ("store-crashed", "argo-replaced", "argo-crashed", "kueue-replaced", "api-away")
+TALK = threading.Lock()
+"""Held by a stream that asks the cluster something, or takes the API server away: the soak's own questions are not to be disturbed."""
 
 
 @dataclass
@@ -94,42 +99,91 @@ def main() -> int:
     """Soak until so many disturbances are done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--disturbances", type=int, default=200)
+    parser.add_argument("--streams", type=int, default=1, help="runs at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--state", type=Path, default=Path("soak.jsonl"))
     parser.add_argument("--kinds", nargs="+", choices=[*OWN, *SHARED], default=[*OWN, *SHARED])
     args = parser.parse_args()
     done = [json.loads(line) for line in args.state.read_text().splitlines()] if args.state.exists() else []
     with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(args.state, args.disturbances, done)
         given = undisturbed(STORM, Path(folder) / "quiet", SETS)
-        while sum(len(row["disturbances"]) for row in done) < args.disturbances:
-            left = args.disturbances - sum(len(row["disturbances"]) for row in done)
-            row = _one(len(done), args.seed, min(left, PER_RUN), args.kinds, given, Path(folder))
-            done.append(row)
-            with args.state.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        with ThreadPoolExecutor(args.streams) as pool:
+            streams = [pool.submit(_stream, plan, args.seed, args.kinds, given, Path(folder)) for _ in range(args.streams)]
+            for stream in streams:
+                stream.result()
     return _table(done)
+
+
+@dataclass
+class Plan:
+    """Who does which run; shared by the streams."""
+
+    state: Path
+    disturbances: int
+    done: list[dict[str, Any]]
+    at: int = -1
+    """Number of the run that was given out last."""
+    promised: int = 0
+    """Disturbances of runs that are at work."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next(self) -> tuple[int, int] | None:
+        """Number of the next run, and how often to disturb it; None: enough."""
+        with self.lock:
+            left = self.disturbances - self.promised - sum(len(row["disturbances"]) for row in self.done)
+            count = min(left, PER_RUN)
+            if count <= 0:
+                return None
+            self.promised += count
+            taken = {row["run"] for row in self.done}
+            self.at = next(n for n in range(self.at + 1, 10**6) if f"soak-{n}" not in taken)
+            return self.at, count
+
+    def add(self, row: dict[str, Any], count: int) -> None:
+        """Note a run that was promised `count` disturbances."""
+        with self.lock:
+            self.promised -= count
+            self.done.append(row)
+            with self.state.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+
+def _stream(plan: Plan, seed: int, kinds: list[str], given: dict[str, str], folder: Path) -> None:
+    """One run after the other until all disturbances are given out."""
+    while turn := plan.next():
+        index, count = turn
+        (folder / str(index)).mkdir()
+        plan.add(_one(index, seed, count, kinds, given, folder / str(index)), count)
 
 
 def _one(index: int, seed: int, count: int, kinds: list[str], given: dict[str, str], folder: Path) -> dict[str, Any]:
     """One run in a release of its own, disturbed `count` times or until it is done."""
     dice = random.Random(f"{seed}/{index}")
     environment = {**life.environment(), "PATH": life.environment()["PATH"].replace("$PATH", "/usr/bin:/bin:/usr/sbin:/sbin")}
-    release = Release(environment)
+    with TALK:
+        disturb.wait_until_well()
+        release = Release(environment)
     try:
-        release.give_keys()
-        release.install(teacher__solver=TEACHER)
+        with TALK:
+            disturb.wait_until_well()
+            release.give_keys()
+            release.install(teacher__solver=TEACHER)
         run = PipelineRun(release, cluster_file(release, folder), f"soak-{index}")
         begun = time.monotonic()
         disturbances, submits = _disturbed(run, dice, count, kinds)
         seconds, leak_s = round(time.monotonic() - begun), _leak_s(release)
-        even = balance(run, given)
+        with TALK:
+            disturb.wait_until_well()
+            even = balance(run, given)
         row = {"run": run.run, "disturbances": disturbances, "submits": submits, "seconds": seconds, "rows": even.rows, "lost": even.lost}
         row |= {"doubled": even.doubled, "altered": even.altered, "leak_s": leak_s}
         print(f"soak-{index}: {submits} submits, {seconds} s; rows {even.rows}, lost {even.lost}, doubled {even.doubled}, leak {leak_s} s")
         return row
     finally:
-        disturb.wait_until_well()
-        release.kubectl("delete", "namespace", release.namespace, "--wait=false")
+        with TALK:
+            disturb.wait_until_well()
+            release.kubectl("delete", "namespace", release.namespace, "--wait=false")
 
 
 def _disturbed(run: PipelineRun, dice: random.Random, count: int, kinds: list[str]) -> tuple[list[str], int]:
@@ -147,7 +201,9 @@ def _disturbed(run: PipelineRun, dice: random.Random, count: int, kinds: list[st
                 continue
             _nap(submitter, dice.uniform(4, 14))
             kind = dice.choice(kinds)
-            if submitter.poll() is None and (hit := soak.do(kind)):
+            with TALK:
+                hit = soak.do(kind) if submitter.poll() is None else ""
+            if hit:
                 happened.append(kind)
                 print(f"{run.run}: {time.strftime('%H:%M:%S')} {kind}: {hit}", flush=True)
         code = submitter.wait()
@@ -170,9 +226,14 @@ def _nap(submitter: subprocess.Popen[str], seconds: float) -> None:
 def _leak_s(release: Release) -> int:
     """Seconds that the teacher is still up after its run."""
     begun = time.monotonic()
-    while release.get("deployments")[0]["spec"]["replicas"] and time.monotonic() - begun < 5 * 60:
+    while _is_up(release) and time.monotonic() - begun < 5 * 60:
         time.sleep(1)
     return round(time.monotonic() - begun)
+
+
+def _is_up(release: Release) -> bool:
+    with TALK:
+        return bool(release.get("deployments")[0]["spec"]["replicas"])
 
 
 def _table(done: list[dict[str, Any]]) -> int:
