@@ -1,6 +1,7 @@
 """`nemoflow queue` and `nemoflow plan --cluster` against a small API server and a real bucket."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from nemoflow import __version__
 pytest.importorskip("kubernetes", reason="QUEUES ARE NOT TESTED: the extra [argo] is not installed")
 pytest.importorskip("hera.workflows", reason="QUEUES ARE NOT TESTED: the extra [argo] is not installed")
 
+ROOT = Path(__file__).parents[2]
 TOY = 'pipeline = "tests.flow.toy:toy"\nrun = "one"\n[shards]\ncopy = 2\n'
 CLUSTER = f"""
 registry = "r.example"
@@ -90,7 +92,7 @@ def test_a_plan_for_a_cluster_says_hours_and_cost_and_that_they_are_bounds_where
     assert code == 0
     assert "copy                 at most 2 pods of 2.0 h on cpu, 2 large each: 8.00 GPU hours (never done; at most its deadline" in out
     assert "class large: 0.00 GPU hours, and at most 24.00 of what was never done, at 2.5 each" in out
-    assert "cost: 0.00, and at most 66.00 of what was never done; the teacher's GPUs are not in it" in out
+    assert "cost: 0.00, and at most 66.00 of what was never done" in out
     assert "quota: it can be admitted (cpu in gpu); 1 pods wait there now" in out
 
 
@@ -100,6 +102,62 @@ def test_a_plan_for_a_cluster_estimates_from_earlier_runs(there, capsys, s3_root
     out = says(capsys, "plan", folder / "toy.toml", "--cluster", folder / "cluster.toml", "--run", "again", "--fresh")[1]
     assert "copy                 2 pods of 0 s on cpu, 2 large each: 0.00 GPU hours (1 earlier)" in out
     assert "at most" not in out.partition("estimates")[2].partition("quota")[0]
+
+
+TAUGHT = f"""
+registry = "r.example"
+tag = "{__version__}"
+root = "ROOT"
+[set]
+"wake-teacher.kind" = "deployment"
+"wake-teacher.deployment" = "nemoflow-teacher"
+"wake-teacher.url" = "http://nemoflow-teacher:8000/v1"
+"wake-teacher.command" = []
+"wake-teacher.replicas" = 3
+[gpu_classes.any]
+price_per_hour = 1.0
+[gpu_classes.large]
+node_selector = {{ size = "large" }}
+price_per_hour = 2.0
+[pools.cpu]
+deadline_s = 7200
+[workflows.taught]
+pools = {{ teacher = "cpu", train = "cpu", eval = "cpu" }}
+"""
+
+
+@pytest.fixture
+def taught(there, s3_root):
+    server, folder = there
+    shutil.copy(ROOT / "workflows" / "demo.toml", folder / "taught.toml")
+    (folder / "cluster.toml").write_text(TAUGHT.replace("ROOT", s3_root))
+    resources = {"limits": {GPU: "2"}}
+    pod = {"nodeSelector": {"size": "large", "zone": "a"}, "containers": [{"name": "vllm", "resources": resources}]}
+    return server, folder, pod
+
+
+def test_a_plan_counts_the_teachers_gpus_for_as_long_as_steps_wake_and_ask_it(taught, capsys):
+    server, folder, pod = taught
+    server.put("deployments", "nemoflow-teacher", spec={"template": {"spec": pod}})
+    code, out, err = says(capsys, "plan", folder / "taught.toml", "--cluster", folder / "cluster.toml")
+    assert code == 0, err
+    # wake-teacher, harvest and rationalize, two hours each at the most; three copies of two GPUs
+    assert "teacher nemoflow-teacher at most 3 pods of 6.0 h on nemoflow-teacher, 2 large each: 36.00 GPU hours" in out
+    assert "(awake for wake-teacher, harvest, rationalize)" in out
+    assert "class large: 0.00 GPU hours, and at most 36.00 of what was never done, at 2 each" in out
+    assert "cost: 0.00, and at most 72.00 of what was never done" in out
+
+
+def test_a_plan_says_where_the_teachers_gpus_are_of_no_class_or_not_to_be_seen(taught, capsys):
+    server, folder, pod = taught
+    file = folder / "cluster.toml"
+    file.write_text(file.read_text().replace("[gpu_classes.any]", '[gpu_classes.any]\nnode_selector = { size = "small" }'))
+    server.put("deployments", "nemoflow-teacher", spec={"template": {"spec": {**pod, "nodeSelector": {}}}})
+    assert "of no class in gpu_classes" in says(capsys, "plan", folder / "taught.toml", "--cluster", file)[1]
+    server.refused["GET", "deployments/nemoflow-teacher"] = (403, "no")
+    code, out, _ = says(capsys, "plan", folder / "taught.toml", "--cluster", file)
+    assert code == 0
+    assert "what deployments/nemoflow-teacher takes is not in it" in out
 
 
 @pytest.mark.parametrize("command", ["plan", "submit"])

@@ -40,7 +40,7 @@ def check_quota(
     """
     pools = queued_pools(cluster, pipeline, workflow)
     unseen: list[str] = []
-    teachers = list(_queued_deployments(api, deployments or {}, unseen))
+    teachers = [found for found in _deployments(api, deployments or {}, unseen) if _is_queued(found[2])]
     if not pools and not teachers:
         return None, unseen
     queues = _read(api, cluster, pools, unseen)
@@ -100,17 +100,25 @@ def _other_priorities(api: Api, wanted: str) -> str | None:
     return None if wanted in known else ", ".join(known) or "none"
 
 
-def _queued_deployments(api: Api, deployments: Mapping[str, int], unseen: list[str]) -> Iterator[tuple[str, int, Object]]:
+def read_teachers(api: Api, deployments: Mapping[str, int]) -> tuple[dict[str, tuple[int, Ask]], list[str]]:
+    """Replicas and what a pod asks for, by the name of the Deployment; and those that are not there or not to be seen."""
+    unseen: list[str] = []
+    found = {name: (replicas, asked(each["spec"]["template"]["spec"])) for name, replicas, each in _deployments(api, deployments, unseen)}
+    return found, unseen
+
+
+def _deployments(api: Api, deployments: Mapping[str, int], unseen: list[str]) -> Iterator[tuple[str, int, Object]]:
     for name, replicas in deployments.items():
         try:
-            found = api.get("deployments", name)
+            yield name, replicas, api.get("deployments", name)
         except ClusterRefused as error:
             if error.status not in (FORBIDDEN, MISSING):
                 raise
             unseen.append(f"deployments/{name}")
-            continue
-        if (found["metadata"].get("labels") or {}).get(QUEUE_LABEL):
-            yield name, replicas, found
+
+
+def _is_queued(deployment: Object) -> bool:
+    return bool((deployment["metadata"].get("labels") or {}).get(QUEUE_LABEL))
 
 
 def _teacher_troubles(queues: Queues, name: str, replicas: int, found: Object) -> Iterator[str]:

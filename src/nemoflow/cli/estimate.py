@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from nemoflow.argo.cluster import Cluster, GpuClass
 from nemoflow.argo.outlook import spell
+from nemoflow.argo.quota import Ask
 from nemoflow.flow.past import Done, typical
 from nemoflow.flow.pipeline import From, Node
 from nemoflow.flow.plan import NodePlan, Plan
 from nemoflow.harvest.config import AskConfig
+from nemoflow.steps.wake_teacher import WakeTeacherConfig
 
 
 @dataclass(frozen=True)
 class NodeCost:
-    """What one node that would run will take."""
+    """What one node that would run will take; or a teacher, for as long as nodes need it."""
 
     node: str
     pool: str
@@ -69,6 +71,51 @@ def _cost(node: Node, cluster: Cluster, workflow: str, done: tuple[Done, ...]) -
         basis=f"{len(done)} earlier" if done else f"never done; at most its deadline, pools.{name}.deadline_s",
         price_per_hour=pool.price_per_hour + pool.gpus * cluster.gpu_classes.get(pool.gpu_class, GpuClass()).price_per_hour,
     )
+
+
+def teacher_costs(plan: Plan, cluster: Cluster, found: list[NodeCost], copies: Mapping[str, tuple[int, Ask]]) -> Iterator[NodeCost]:
+    """One entry for each Deployment that the run wakes: it is up while the nodes are at work that wake and ask it.
+
+    `copies` has the replicas and what a pod asks for, by the name of the Deployment. Nodes that ask it at the same time are counted one
+    after the other, so the seconds are rather too many than too few.
+    """
+    by_node = {cost.node: cost for cost in found}
+    for step in plan.to_run:
+        config = step.node.config
+        if not isinstance(config, WakeTeacherConfig) or config.deployment not in copies:
+            continue
+        askers = [node.node.name for node in plan.to_run if _asks(node.node, step.node.name)]
+        spans = [by_node[name] for name in (step.node.name, *askers)]
+        replicas, ask = copies[config.deployment]
+        name = _class_of(cluster, ask)
+        gpus = round(sum(ask.gpus.values()))
+        yield NodeCost(
+            node=f"teacher {config.deployment}",
+            pool=config.deployment,
+            pods=replicas,
+            gpus=gpus,
+            gpu_class=name,
+            seconds=sum(cost.seconds for cost in spans),
+            is_bound=any(cost.is_bound for cost in spans),
+            basis=f"awake for {', '.join(cost.node for cost in spans)}" + ("" if name or not gpus else "; of no class in gpu_classes"),
+            price_per_hour=gpus * cluster.gpu_classes.get(name, GpuClass()).price_per_hour,
+        )
+
+
+def _asks(node: Node, waker: str) -> bool:
+    """Whether a node works with the teacher that `waker` woke; to release it is no work."""
+    needs = any(isinstance(source, From) and source.node == waker for source in node.inputs.values())
+    return needs and isinstance(node.config, AskConfig)
+
+
+def _class_of(cluster: Cluster, ask: Ask) -> str:
+    """The class whose nodes the pod asks for, that with the most labels of them; empty: none."""
+    fits = [
+        (len(each.node_selector), name)
+        for name, each in cluster.gpu_classes.items()
+        if each.resource in ask.gpus and each.node_selector.items() <= ask.node_selector.items()
+    ]
+    return max(fits, default=(0, ""))[1]
 
 
 def tokens(plan: Plan, past: Mapping[str, tuple[Done, ...]]) -> Iterator[Tokens]:
@@ -129,4 +176,4 @@ def _totals(found: list[NodeCost], cluster: Cluster) -> Iterator[str]:
     known, bound = (sum(cost.money for cost in found if cost.is_bound is is_bound) for is_bound in (False, True))
     if known or bound:
         more = f", and at most {bound:.2f} of what was never done" if bound else ""
-        yield f"cost: {known:.2f}{more}; the teacher's GPUs are not in it"
+        yield f"cost: {known:.2f}{more}"

@@ -48,11 +48,18 @@ def _there(path: Path, sets: str, cluster: Cluster) -> tuple[Workflow, Pipeline]
 
 
 def _on_cluster(made: Plan, cluster: Cluster, name: str, store: Store) -> None:
-    from nemoflow.cli.estimate import costs, lines, tokens
+    from nemoflow.argo.admit import read_teachers
+    from nemoflow.argo.api import connect
+    from nemoflow.cli.estimate import costs, lines, teacher_costs, tokens
 
     past = read_past(store, [step.node.name for step in made.to_run])
-    for line in lines(costs(made, cluster, name, past), list(tokens(made, past)), cluster):
+    found = costs(made, cluster, name, past)
+    teachers, unseen = read_teachers(connect(cluster.namespace), sleeping(made))
+    found += teacher_costs(made, cluster, found, teachers)
+    for line in lines(found, list(tokens(made, past)), cluster):
         click.echo(line)
+    for teacher in unseen:
+        click.echo(f"  what {teacher} takes is not in it: it is not there, or not to be seen")
     tell_quota(made, cluster, name)
 
 
