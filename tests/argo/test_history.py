@@ -84,7 +84,7 @@ def test_a_pod_that_was_taken_away_is_told_with_who_took_it(loss, kind):
 def test_who_took_a_pod_away_is_told_whether_or_not_the_step_stopped_in_time(end):
     events = [started(1, "a"), event(5, "Evicted", "a", "the node is drained"), killed(5, "a")]
     found = history([workflow("Failed", attempts("count", end))], events=events)
-    assert [each.kind for each in found if each.kind in ("again", "lost", "evicted")] == ["evicted"]
+    assert [each.kind for each in found if each.kind in ("again", "lost", "evicted", "event")] == ["evicted"]
     assert counts(found)["evicted"] == counts(found)["attempts"] == 1
 
 

@@ -34,6 +34,8 @@ USUAL = ("Scheduled", "Pulled", "Pulling", "Created", "Started", "Killing", "Suc
 """Reasons of events that tell nothing which nodes and pods do not."""
 PREEMPTED = re.compile(r"Preempt(ed|ion|ing)")
 EVICTED = re.compile(r"Evict|NodeShutdown|TaintManager")
+TAKEN = re.compile(rf"{PREEMPTED.pattern}|{EVICTED.pattern}|^Stopped$")
+"""Reasons of the events of a pod, and of its Workload, that was preempted or evicted."""
 WAIT_S = 5.0
 """From here on the time between a pod's making and its work's begin is told as a wait."""
 WHAT_CHARS = 300
@@ -189,7 +191,8 @@ def _of_node(node: Object, pods: Sequence[_Pod], said: Mapping[str, str]) -> Ite
 
 
 def _beginning(node: Object, pod: _Pod) -> Iterator[Happening]:
-    told = [event for event in pod.events if event.get("reason") not in USUAL]
+    is_taken = node.get("phase") != "Succeeded" and _loss(pod)[0] != "lost"  # who took it is told where it ends
+    told = [event for event in pod.events if event["reason"] not in USUAL and not (is_taken and TAKEN.search(event["reason"]))]
     for event in told:
         count = event.get("count") or 1
         times = f" ({count} times)" if count > 1 else ""
