@@ -2,9 +2,11 @@
 
     python benchmarks/noop_rerun.py [WORKFLOW.toml] [ROOT]
 
-Runs the workflow to its end first where it is not finished (the demo: some minutes).
+Runs the workflow to its end first where it is not finished (the demo: some minutes). What is held to the bar are seconds of a core, which
+are those of the clock on a machine with nothing else to do: with others at work on both cores, the same re-run took 1.24 s instead of 0.69 s.
 """
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,11 +19,17 @@ ROUNDS = 15
 PROGRAM = str(Path(sys.executable).parent / "nemoflow")
 
 
-def timed(command: list[str]) -> tuple[float, str]:
-    """Seconds and output of a command."""
-    begun = time.perf_counter()
+def timed(command: list[str]) -> tuple[float, float, str]:
+    """Seconds of the clock and of a core, and the output of a command."""
+    begun, used = time.perf_counter(), core_seconds()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return time.perf_counter() - begun, done.stdout
+    return time.perf_counter() - begun, core_seconds() - used, done.stdout
+
+
+def core_seconds() -> float:
+    """Of all commands that ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:
@@ -30,11 +38,11 @@ def main() -> int:
     root = sys.argv[2] if len(sys.argv) > 2 else "nemoflow-data"
     command = [PROGRAM, "run", workflow, "--root", root]
     subprocess.run(command, check=True)
-    pairs = [(timed([sys.executable, "-c", "pass"])[0], *timed(command)) for _ in range(ROUNDS)]
-    bare, again = (statistics.median(pair[part] for pair in pairs) for part in (0, 1))
-    idle = all("\n0 steps ran" in out for _, _, out in pairs)
-    print(f"no-op re-run: median {again:.2f} s, bare interpreter {bare:.2f} s, so {again - bare:.2f} s; bar {BAR_S} s; 0 steps ran: {idle}")
-    return int(again - bare >= BAR_S or not idle)
+    pairs = [(timed([sys.executable, "-c", "pass"]), timed(command)) for _ in range(ROUNDS)]
+    clock, core = (statistics.median(again[part] - bare[part] for bare, again in pairs) for part in (0, 1))
+    idle = all("\n0 steps ran" in out for _, (_, _, out) in pairs)
+    print(f"no-op re-run: median {core:.2f} s of a core, {clock:.2f} s of the clock; bar {BAR_S} s of a core; 0 steps ran: {idle}")
+    return int(core >= BAR_S or not idle)
 
 
 if __name__ == "__main__":
