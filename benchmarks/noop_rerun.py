@@ -3,7 +3,7 @@
     python benchmarks/noop_rerun.py [WORKFLOW.toml] [ROOT]
 
 Runs the workflow to its end first where it is not finished (the demo: some minutes). What is held to the bar are seconds of a core, which
-are those of the clock on a machine with nothing else to do: with others at work on both cores, the same re-run took 1.24 s instead of 0.69 s.
+are those of the clock on a machine with nothing else to do: with others at work, the same re-run took 1.24 s instead of 0.69 s.
 """
 
 import resource
