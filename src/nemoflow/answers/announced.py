@@ -1,6 +1,6 @@
 r"""What a text announces as its answer: behind "the answer is", `####`, "Antwort:", "答案是" and their like.
 
-    >>> announced("The answer is 3. Wait, the answer is 4."), announced("所以，答案是x^2"), announced("no more than that")
+    >>> announced("The answer is 3. Wait, the answer is 4."), announced("所以答案是x^2"), announced("no more than that")
     ('4', 'x^2', None)
 
 The last announcement that says something counts.
@@ -13,7 +13,10 @@ from nemoflow.answers.formulas import FORMULA, PROSE, formulas_from, last_formul
 from nemoflow.answers.sentences import HOPE, claimed, last_number
 
 # ruff: noqa: RUF001
-_VERB = r"(?:is|are|was|would\s+be|must\s+be|should\s+be|will\s+be|has\s+to\s+be|equals|becomes|comes?\s+out\s+(?:to|as)(?:\s+be)?|[:=：]|->|→)(?!\s+not\b)"
+_VERB = (
+    r"(?:is|are|was|would\s+be|must\s+be|should\s+be|will\s+be|has\s+to\s+be|equals|becomes|"
+    r"comes?\s+out\s+(?:to|as)(?:\s+be)?|[:=：]|->|→)(?!\s+not\b)"
+)
 _ENGLISH = (
     rf"\banswers?\b(?:\s*\([^()\n]{{1,30}}\))?\s*(?:\*\*|__|\}})?\s*(?:(?:to|for|of|in)\s[^.:\n]{{1,80}}?\s)?{_VERB}",
     r"\bfinal\s+answer\b(?:\*\*)?(?=\s*[\d$\\(\[-]|\s*\n)",
@@ -34,7 +37,10 @@ _OTHERS = (
     r"(?:الإجابة|الجواب)\s*(?:الصحيحة\s*)?(?:هي|هو|:)",
     r"(?:उत्तर)\s*(?:है|:)",
 )
-_WEAK = re.compile(rf"\b(?:option|choice|result|solution)s?\s*(?:\*\*)?\s*[:=]|\bfinal\s+(?:result|value)\s*{_VERB}", re.IGNORECASE)
+_WEAK = re.compile(
+    rf"\b(?:option|choice|result|solution)s?\s*(?:\*\*)?\s*[:=]|\b(?:option|choice)\s+(?:is|must\s+be)(?!\s+not\b)|\bfinal\s+(?:result|value)\s*{_VERB}",
+    re.IGNORECASE,
+)
 _MARK = re.compile("|".join((*_ENGLISH, *_OTHERS)), re.IGNORECASE | re.MULTILINE)
 _HASHES = re.compile(r"####(?=\s*[^\s#][^\n]*\s*\Z)|####(?=[ \t]*[-+]?\$?[\d,]+(?:\.\d+)?[ \t]*\n)")
 _FINAL = re.compile(
@@ -44,7 +50,7 @@ _AGAIN = re.compile(rf"(?:the\s+)?(?:final\s+)?answers?\s*{_VERB}\s*:?\s*", re.I
 _ABOUT = re.compile(
     r"(?:approximately|about|roughly|exactly|simply|just|only|therefore|thus|then|now|indeed|clearly)[\s,]+(?=\S)", re.IGNORECASE
 )
-_OPENING = ' \t\n*_:：="\u201c'
+_OPENING = ' \t\n*_:：=#"\u201c'
 _LETTER = re.compile(
     r"(?:option|choice)\s+(?:\*\*)?(\(?[A-Z]\)?)(?![\w-])|(?:\*\*)?(\(?[A-Za-z]\)?)(?:\*\*)?(?=\s*(?:[.,;:!。，]?\s*$|[.;!]\s+[A-Z]|,\s|\s[-—–]|(?:\s|,\s)(?:because|since|as|due|for|so)\b))",
     re.IGNORECASE,

@@ -2,8 +2,8 @@ r"""The answer in a text as a reader finds it: in its last boxes, behind "the an
 
     >>> answer_in(r"so $\boxed{18}$ dollars"), answer_in("The final answer is $(-6, 10)$. I hope it is correct.")
     ('18', '(-6, 10)')
-    >>> stated("about 3 hours"), stated("So the total is 1,000.99 m²")
-    ('about 3 hours', '1,000.99 m²')
+    >>> stated("3 hours or so"), stated("So the total is 1,000.99 m²")
+    ('3 hours or so', '1,000.99 m²')
 
 `answer_in` reads a response and falls back to the last number, as the contest's metric does; `stated` reads what is said to be an answer
 and falls back to nothing: what is no sentence is the answer as it stands.
@@ -22,7 +22,10 @@ _BETWEEN_BOXES = re.compile(
     r"(?!\s*[.…]{2})(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
     r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
 )
-_INTRODUCTION = re.compile(r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution)\s*(?:[,:]\s*|\s(?=[\\$\d-]))", re.IGNORECASE)
+_INTRODUCTION = re.compile(
+    r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution|about|approximately|roughly|exactly)\s*(?:[,:]\s*|\s(?=[\\$\d-]))",
+    re.IGNORECASE,
+)
 _THINK_CLOSE = "</think>"
 _TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.DOTALL | re.IGNORECASE)
 _ABOUT_OPTION = re.compile(r"\W*(?:option|choice|answer)\s+\(?[A-Z]\)?\s+[a-z]|\W*\(?[A-Z][).:]\s", re.IGNORECASE)

@@ -24,7 +24,8 @@ _CHOICES = re.compile(
     rf"\b(?:choose|chose|pick|select|prefer|rather|go(?:es)?\s+(?:with|for)|opt\s+for|mark|conclude)\s+(?:option\s+|choice\s+|answer\s+)?{_LETTER}"
     rf"|\b(?i:option|choice|letter|statement)\s+{_LETTER}\s+(?:is|must\s+be|would\s+be|seems)\s+(?!not\b|in?correct\b.*\bnot\b|wrong|false|incorrect)"
     r"|(?<![\w$\\])\(?([B-HJ])\)?\s+is\s+(?:the\s+)?(?:correct|right|best|true)\b"
-    r"|\b(?:is|'s|be)\s+(?:therefore\s+|thus\s+|probably\s+|definitely\s+)?(?:option\s+|choice\s+)?(?:\(([A-J])\)|([A-J])\b(?=\s*(?:$|[.,;:!\n]|based\b|because\b|since\b|as\b)))"
+    r"|(?:\bis|'s|(?<!could )(?<!might )(?<!may )\bbe)\s+(?:therefore\s+|thus\s+|probably\s+|definitely\s+)?(?:option\s+|choice\s+)?"
+    r"(?:[(\[{]([A-J])[)\]}](?!\s+or\b)|([A-J])\b(?=\s*(?:$|[.,;:!\n]|based\b|because\b|since\b|as\b)))"
 )
 _OPTION = re.compile(r"(?:^|(?<=[\s*]))(?:\(([A-J])\)|([A-HJ])[.)](?=\s|$))")
 _OPENING = re.compile(r"\s*(?:\*\*)?\(?([A-HJ])[.):](?:\*\*)?\s+(?=\S)")
