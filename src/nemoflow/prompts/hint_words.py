@@ -87,8 +87,8 @@ MENTIONS = re.compile(
 """Words that give the hint away wherever they stand."""
 
 TOPIC = re.compile(
-    r"hint|answer|result|solution|outcome|truth|reverse|backward|know|seen|hinweis|antwort|ergebnis|als ob|indice|respuesta|pista|resposta|dica|risposta|"
-    r"suggerimento|[^\x00-\x7f]",
+    r"hint|answer|result|solution|outcome|truth|reverse|backward|know|seen|hinweis|antwort|ergebnis|als ob|indice|respuesta|"
+    r"pista|resposta|dica|risposta|suggerimento|[^\x00-\x7f]",
     re.IGNORECASE,
 )
 """What every sentence with such words holds: a quick look before the long one."""
