@@ -10,7 +10,7 @@ HOPE = re.compile(r"\s*\.?\s*(?:I hope it is correct|\[?Note\b|<\|).*", re.DOTAL
 """What some prompts have models say behind their answer."""
 _NUMBER = re.compile(
     r"(?:(?<![\w)\]}%.])[-\u2212]\s?)?(?:\\?[$€£]\s?)?[-\u2212]?(?:\d{1,2}:\d\d(?:\s*[ap]\.?m\b)?|\d+\s+\d+/\d+|"
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+)?%?)"
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+\b)?(?:/\d+)?%?)"
     r"|(?<![\w.])[-\u2212]?\.\d+%?"
 )
 _AMOUNT = r"[$€£+\-\u2212]?\s?\\?\$?\s?(?:\d|\.\d)[^\s]*"
@@ -23,7 +23,7 @@ _LETTER = r"(?:\*\*|\\text\{|\$)?\(?([A-J])\b\)?"
 _CHOICES = re.compile(
     rf"\b(?:choose|chose|pick|select|prefer|rather|go(?:es)?\s+(?:with|for)|opt\s+for|mark|conclude)\s+(?:option\s+|choice\s+|answer\s+)?{_LETTER}"
     rf"|\b(?i:option|choice|letter|statement)\s+{_LETTER}\s+(?:is|must\s+be|would\s+be|seems)\s+(?!not\b|in?correct\b.*\bnot\b|wrong|false|incorrect)"
-    r"|(?<![\w$\\])\(?([B-HJ])\)?\s+is\s+(?:the\s+)?(?:correct|right|best|true)\b"
+    r"|(?<![\w$\\])\(?([B-HJ])\)?\s+(?:is|seems|must\s+be|looks)\s+(?:the\s+)?(?:correct|right|best|true)\b"
     r"|(?:\bis|'s|(?<!could )(?<!might )(?<!may )\bbe)\s+(?:therefore\s+|thus\s+|probably\s+|definitely\s+)?(?:option\s+|choice\s+)?"
     r"(?:[(\[{]([A-J])[)\]}](?!\s+or\b)|([A-J])\b(?=\s*(?:$|[.,;:!\n]|based\b|because\b|since\b|as\b)))"
 )
