@@ -1,5 +1,6 @@
 """Answers of responses without a box, and of those whose boxes mislead: our own rows, judged as a person would."""
 
+import time
 from pathlib import Path
 
 import orjson
@@ -57,6 +58,13 @@ def test_any_text_is_read_without_an_error(text):
     assert isinstance(answer_in(text), str)
     assert isinstance(stated(text), str)
     assert announced(text) is None or announced(text)
+
+
+@pytest.mark.parametrize("text", ["<answer>", "answer is ", "\n ", "\\[", "\\begin{align}", "#### ", "1,", "(A) or "])
+def test_the_longest_texts_are_read_in_seconds(text):
+    started = time.process_time()
+    answer_in("answer" + text * (40_000 // len(text)))
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ The last announcement that says something counts.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 from nemoflow.answers.formulas import FORMULA, PROSE, formulas_from, last_formula
 from nemoflow.answers.sentences import HOPE, claimed, last_number
@@ -21,7 +23,7 @@ _ENGLISH = (
     rf"\banswers?\b(?:\s*\([^()\n]{{1,30}}\))?\s*(?:\*\*|__|\}})?\s*(?:(?:to|for|of|in)\s[^.:\n]{{1,80}}?\s)?{_VERB}",
     r"\bfinal\s+answer\b(?:\*\*)?(?=\s*[\d$\\(\[-]|\s*\n)",
     rf"\b(?:correct|right|best)\s+(?:option|choice|letter)s?\s*(?:\*\*)?\s*{_VERB}",
-    r"^\s*A:",
+    r"^[ \t]*A:",
 )
 _OTHERS = (
     r"\b(?:antwort|ergebnis|lösung)\s*(?:\*\*)?\s*(?:ist|lautet|beträgt|:)\s*:?",
@@ -38,7 +40,8 @@ _OTHERS = (
     r"(?:उत्तर)\s*(?:है|:)",
 )
 _WEAK = re.compile(
-    rf"\b(?:option|choice|result|solution)s?\s*(?:\*\*)?\s*[:=]|\b(?:option|choice)\s+(?:is|must\s+be)(?!\s+not\b)|\bfinal\s+(?:result|value)\s*{_VERB}",
+    rf"\b(?:option|choice|result|solution)s?\s*(?:\*\*)?\s*[:=]"
+    rf"|\b(?:option|choice)\s+(?:is|must\s+be)(?!\s+not\b)|\bfinal\s+(?:result|value)\s*{_VERB}",
     re.IGNORECASE,
 )
 _MARK = re.compile("|".join((*_ENGLISH, *_OTHERS)), re.IGNORECASE | re.MULTILINE)
@@ -52,21 +55,29 @@ _ABOUT = re.compile(
 )
 _OPENING = ' \t\n*_:：=#"\u201c'
 _LETTER = re.compile(
-    r"(?:option|choice)\s+(?:\*\*)?(\(?[A-Z]\)?)(?![\w-])|(?:\*\*)?(\(?[A-Za-z]\)?)(?:\*\*)?(?=\s*(?:[.,;:!。，]?\s*$|[.;!]\s+[A-Z]|,\s|\s[-—–]|(?:\s|,\s)(?:because|since|as|due|for|so)\b))",
+    r"(?:option|choice)\s+(?:\*\*)?(\(?[A-Z]\)?)(?![\w-])"
+    r"|(?:\*\*)?(\(?[A-Za-z]\)?)(?:\*\*)?(?=\s*(?:[.,;:!。，]?\s*$|[.;!]\s+[A-Z]|,\s|"
+    r"\s[-—–]|(?:\s|,\s)(?:because|since|as|due|for|so)\b))",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
-    r",?\s+(?:because|since|so\s+that|and\s+therefore|given\s+that|as\s+(?:we|the|it)|due\s+to|rather\s+than|instead\s+of)\s.*|,\s+not\s.*|\s+\((?:approx|about|round|to\s|exact|nearest)[^()]*\).*|\s+[—–]\s.*|[。！].*",
+    r",?\s+(?:because|since|so\s+that|and\s+therefore|given\s+that|as\s+(?:we|the|it)|due\s+to|rather\s+than|instead\s+of)\s.*"
+    r"|,\s+not\s.*|\s+\((?:approx|about|round|to\s|exact|nearest)[^()]*\).*|\s+[—–]\s.*|[。！].*",
     re.DOTALL,
 )
 _SENTENCE_END = re.compile(r"(?<=[\w)\]}$%])[.!](?:\s+[A-Z\u4e00-\u9fff].*)?$", re.DOTALL)
 _ENDING = re.compile(r"(?<=[\d)}\w])\s*(?:です|입니다|이다|元|个|個|である)?\s*[.。]?\s*$")
 
+MOST = 20
+"""Announcements at the end of a text that are looked at."""
+LONGEST = 5000
+"""Characters behind an announcement that are looked at."""
+
 
 def announced(text: str) -> str | None:
     """What stands behind the last announcement that says something; words only where no announcement says anything else."""
     words = None
-    for found in (*_said(text, _MARK), *_said(text.rstrip().rpartition("\n")[2], _WEAK)):
+    for found in chain(_said(text, _MARK), _said(text.rstrip().rpartition("\n")[2], _WEAK)):
         if re.search(r"[\d\\$]", found) or len(found.split()) <= 3:
             return found
         words = words or found
@@ -85,8 +96,8 @@ def after_hashes(text: str) -> str | None:
 
 def _said(text: str, mark: re.Pattern[str]) -> Iterator[str]:
     """What stands behind each announcement, from the last to the first."""
-    for match in reversed(list(mark.finditer(text))):
-        if found := _told(text[match.end() :]):
+    for match in reversed(deque(mark.finditer(text), MOST)):
+        if found := _told(text[match.end() : match.end() + LONGEST]):
             yield found
 
 

@@ -27,10 +27,11 @@ _INTRODUCTION = re.compile(
     re.IGNORECASE,
 )
 _THINK_CLOSE = "</think>"
-_TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _ABOUT_OPTION = re.compile(r"\W*(?:option|choice|answer)\s+\(?[A-Z]\)?\s+[a-z]|\W*\(?[A-Z][).:]\s", re.IGNORECASE)
 _DISPLAY_END = re.compile(r"(?:\\\]|\$\$|\\end\{[a-z]+\*?\})\s*\.?\s*$")
-_DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
+_DRAWING = re.compile(r"\[asy\].{0,8000}?\[/asy\]", re.DOTALL)
+_BLANKS = re.compile(r"\s{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 SHORT = 200
 """Characters of a response that may be an answer and nothing else."""
@@ -43,7 +44,7 @@ def answer_in(response: str | None) -> str:
     if response is None:
         return NOT_FOUND
     tail = response[-LONGEST:].partition("<|im_")[0] or response
-    tail = _BOX.sub(lambda _: BOX, tail)
+    tail = _BOX.sub(lambda _: BOX, _squeezed(tail))
     final = tail.rpartition(_THINK_CLOSE)[2]
     if not final.strip():
         final = tail
@@ -63,8 +64,8 @@ def stated(answer: str) -> str:
     """What a text that is said to be an answer answers: itself, unless it is a sentence or holds a box."""
     if BOX in answer:
         return answer_in(answer)
-    answer = _INTRODUCTION.sub("", answer.partition("<|im_")[0])
-    if "\n" in answer.strip() and (found := after_hashes(answer) or announced(answer)):
+    answer = _INTRODUCTION.sub("", _squeezed(answer[-LONGEST:].partition("<|im_")[0]))
+    if ("####" in answer or "\n" in answer.strip()) and (found := after_hashes(answer) or announced(answer)):
         return found
     formulas = list(FORMULA.finditer(answer)) if "$" in answer or "\\" in answer else []
     if not formulas and not PROSE.search(answer):
@@ -73,6 +74,11 @@ def stated(answer: str) -> str:
     if not PROSE.search(plain) and ":" not in plain:
         return _only(formulas, plain) or answer
     return finally_announced(answer) or announced(answer) or last_formula(answer, formulas) or claimed(answer) or answer
+
+
+def _squeezed(text: str) -> str:
+    """Without long runs of blanks, on which patterns that allow blanks at several places would take time that grows with their square."""
+    return _BLANKS.sub(lambda match: "\n\n" if "\n" in match.group() else "  ", text)
 
 
 def _only(formulas: list[re.Match[str]], plain: str) -> str | None:
@@ -102,9 +108,13 @@ def _boxes(text: str) -> str | None:
 
 
 def _tagged(text: str) -> str | None:
-    """What stands between the last `<answer>` and its end."""
-    matches = _TAGGED.findall(text) if "<" in text else []
-    return (_bare(matches[-1]) or answer_in(matches[-1])) if matches and matches[-1].strip() else None
+    """What stands behind the last `<answer>`, up to its end."""
+    tags = list(_TAG.finditer(text)) if "<" in text else []
+    at = next((at for at in range(len(tags) - 1, -1, -1) if not tags[at].group().startswith("</")), None)
+    if at is None:
+        return None
+    inner = text[tags[at].end() : tags[at + 1].start() if at + 1 < len(tags) else None]
+    return (_bare(inner) or answer_in(inner)) if inner.strip() else None
 
 
 def _bare(text: str) -> str | None:

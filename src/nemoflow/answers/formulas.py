@@ -8,9 +8,10 @@ r"""Formulas in a text, between dollars or LaTeX's brackets, and what the last o
 import re
 
 _ROWS = r"(?:align|equation|gather|eqnarray|multline)\*?"
+_INNER = "{1,4000}?"
 FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|(?<!\\)\\\[(.+?)\\\]|(?<!\\)\$([^$]+?)(?<!\\)\$|(?<!\\)\\\((.+?)\\\)"
-    rf"|\\begin\{{{_ROWS}\}}(.+?)\\end\{{{_ROWS}\}}",
+    rf"\$\$(.{_INNER})\$\$|(?<!\\)\\\[(.{_INNER})\\\]|(?<!\\)\$([^$]{_INNER})(?<!\\)\$|(?<!\\)\\\((.{_INNER})\\\)"
+    rf"|\\begin\{{{_ROWS}\}}(.{_INNER})\\end\{{{_ROWS}\}}",
     re.DOTALL,
 )
 PROSE = re.compile(

@@ -34,7 +34,8 @@ def hint_leak(response: str, statement: str, answer: str = "") -> Leak:
         `told`: it speaks of a hint or a given answer; `premise`: it goes on from the answer before its end; `answer-first`: its first
         sentence is the answer; `check-only`: it sets out to check the answer before it has derived anything.
     """
-    sentences = [sentence for sentence in _SENTENCE_END.split(_TAG.sub(" ", response)) if re.search(r"\w", sentence)]
+    parts = (" ".join(part.split()) for part in _SENTENCE_END.split(_TAG.sub(" ", response)))
+    sentences = [part for part in parts if re.search(r"\w", part)]
     if _mentions(sentences, statement):
         return "told"
     if any(PREMISE.search(sentence) for sentence in sentences[: max(1, len(sentences) - LAST)]) and not PREMISE.search(statement):
