@@ -2,7 +2,7 @@
 
 python benchmarks/hint_leaks.py [--sentences tests/prompts/leaks.tsv]
 
-The sentences are our own, in eleven languages; the half `held` was not looked at until the filter was done. Bars, for each half: precision
+The sentences are our own, in ten languages; the half `held` was not looked at until the filter was done. Bars, for each half: precision
 0.97, recall 0.9. Paraphrases of a model that knows the filter would do better: it is a filter, no proof.
 """
 
