@@ -1,10 +1,10 @@
 """How many pairs of answers get the verdict that a person gave them, here and by Math-Verify, by kind.
 
-python benchmarks/verify_pairs.py [--pairs tests/answers/pairs.tsv]
+python benchmarks/verify_pairs.py [--pairs tests/answers/pairs.tsv] [--responses tests/answers/responses.jsonl]
 
-The pairs are our own: some five hundred, by kind, half of them nearly right. Math-Verify gets each answer between dollars, as its
-documentation asks for. Bars: more than 95.7 % right and fewer than 7 false positives (what Math-Verify gets on public graders' suites),
-and no fewer than it.
+The pairs are our own: some five hundred, by kind, half of them nearly right; beside them some hundred responses, most without a box.
+Math-Verify gets each answer between dollars, as its documentation asks for, and each response as it is. Bars: more than 95.7 % right and
+fewer than 7 false positives (what Math-Verify gets on public graders' suites), and no fewer than it.
 """
 
 import argparse
@@ -13,21 +13,31 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from nemoflow.answers.extraction import stated
+import orjson
+
+from nemoflow.answers.extraction import answer_in, stated
 from nemoflow.answers.symbolic import SymbolicPool
 
 BAR_SHARE, BAR_FALSE = 0.957, 7
 PEER_SECONDS = 5
+RESPONSE = "response"
 
 
 def main() -> int:
     """Verify, print a line a kind, and compare with the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=Path, default=Path(__file__).parents[1] / "tests" / "answers" / "pairs.tsv")
-    rows = [line.split("\t") for line in parser.parse_args().pairs.read_text().splitlines()[1:]]
+    tests = Path(__file__).parents[1] / "tests" / "answers"
+    parser.add_argument("--pairs", type=Path, default=tests / "pairs.tsv")
+    parser.add_argument("--responses", type=Path, default=tests / "responses.jsonl")
+    options = parser.parse_args()
+    rows = [line.split("\t") for line in options.pairs.read_text().splitlines()[1:]]
+    rows += [
+        [RESPONSE, row["gold"], row["response"], row["verdict"]] for row in map(orjson.loads, options.responses.read_bytes().splitlines())
+    ]
     with SymbolicPool(2) as pool:
-        ours = [finding.verdict == "right" for finding in pool.compare((stated(gold), stated(answer)) for _, gold, answer, _ in rows)]
-    peers = [_peer(gold, answer) for _, gold, answer, _ in rows]
+        pairs = ((stated(gold), answer_in(answer) if kind == RESPONSE else stated(answer)) for kind, gold, answer, _ in rows)
+        ours = [finding.verdict == "right" for finding in pool.compare(pairs)]
+    peers = [_peer(f"${gold}$", answer if kind == RESPONSE else f"${answer}$") for kind, gold, answer, _ in rows]
     expected = [verdict == "right" for *_, verdict in rows]
     print(f"{'kind':<14}{'pairs':>6}{'nemoflow':>10}{'Math-Verify':>13}")
     totals = Counter(kind for kind, *_ in rows)
@@ -48,7 +58,7 @@ def _peer(gold: str, answer: str) -> bool:
 
     logging.disable()
     try:
-        sides = [parse(f"${text}$", parsing_timeout=PEER_SECONDS) for text in (gold, answer)]
+        sides = [parse(text, parsing_timeout=PEER_SECONDS) for text in (gold, answer)]
         return bool(verify(*sides, timeout_seconds=PEER_SECONDS))
     except Exception:  # noqa: BLE001 - whatever the peer raises is no "equal"
         return False

@@ -8,7 +8,7 @@ Each step answers only where it cannot be wrong; None hands the pair on:
 
 import re
 
-from nemoflow.answers.forms.clean import cleaned
+from nemoflow.answers.forms.clean import cleaned, with_ascii_digits
 from nemoflow.answers.forms.matching import matched
 from nemoflow.answers.forms.tokens import Unreadable
 
@@ -21,6 +21,7 @@ _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 def normalised(answer: str) -> str:
     r"""An answer without what LaTeX writes for looks: `$`, `\left`, `\,`, `\dfrac` for `\frac`, blanks beside signs, a final full stop."""
+    answer = with_ascii_digits(answer)
     text = _FRACTION.sub(r"\\frac", _SPACING.sub("", answer.replace("\\$", "$").replace("{,}", ",").replace("\u2212", "-")))
     return _LOOSE_BLANK.sub("", text).strip().removesuffix(".")
 
@@ -32,6 +33,8 @@ def settle(gold: str, predicted: str) -> tuple[bool, str] | None:
     plain_gold, plain_predicted = normalised(gold), normalised(predicted)
     if plain_gold == plain_predicted:
         return True, "normalised"
+    if len(plain_gold) > 2 and plain_gold.isalpha() and plain_gold.casefold() == plain_predicted.casefold():
+        return True, "words"
     whole_gold, whole_predicted = _whole(plain_gold), _whole(plain_predicted)
     if whole_gold is not None and whole_predicted is not None:
         return whole_gold == whole_predicted, "number"

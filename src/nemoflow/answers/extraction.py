@@ -2,8 +2,8 @@ r"""The answer in a text as a reader finds it: in its last boxes, behind "the an
 
     >>> answer_in(r"so $\boxed{18}$ dollars"), answer_in("The final answer is $(-6, 10)$. I hope it is correct.")
     ('18', '(-6, 10)')
-    >>> stated("about 3 hours"), stated("So the total is 1,000.99 m²")
-    ('about 3 hours', '1,000.99 m²')
+    >>> stated("3 hours or so"), stated("So the total is 1,000.99 m²")
+    ('3 hours or so', '1,000.99 m²')
 
 `answer_in` reads a response and falls back to the last number, as the contest's metric does; `stated` reads what is said to be an answer
 and falls back to nothing: what is no sentence is the answer as it stands.
@@ -11,34 +11,28 @@ and falls back to nothing: what is no sentence is the answer as it stands.
 
 import re
 
+from nemoflow.answers.announced import after_hashes, announced, finally_announced
 from nemoflow.answers.boxed import BOX, balanced
 from nemoflow.answers.competition import NOT_FOUND, extract
+from nemoflow.answers.formulas import FORMULA, PROSE, content, last_formula, outcome
+from nemoflow.answers.sentences import chooses, chosen, claimed, is_sentence, last_number, predicate
 
+_BOX = re.compile(r"\\f?boxed\s+\{|\\fbox\s*\{")
 _BETWEEN_BOXES = re.compile(
-    r"(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
+    r"(?!\s*[.…]{2})(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
     r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
 )
-_FINAL = re.compile(
-    r"(?:the\s+)?(?:final|correct)\s+answers?\s*(?:\*\*)?\s*(?:is|are|:)\s*(?:\*\*)?\s*:?\s*(?:\*\*)?\s*"
-    r"(?:the\s+final\s+answers?\s+(?:is|are)\s*:?)?\s*([^\n]+)",
+_INTRODUCTION = re.compile(
+    r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution|about|approximately|roughly|exactly)\s*(?:[,:]\s*|\s(?=[\\$\d-]))",
     re.IGNORECASE,
 )
-_ANSWER = re.compile(r"\banswers?\s*(?:\*\*)?\s*(?:is|are|to [^.\n]{1,80}? is|:|=)\s*:?\s*(?:\*\*)?\s*([^\n]+)", re.IGNORECASE)
-_MARKED = re.compile(r"^\s*(?:####|A:)\s*([^\n]+)", re.MULTILINE)
-_HOPE = re.compile(r"\s*\.?\s*(?:I hope it is correct|\[?Note\b|<\|).*", re.DOTALL)
-_SENTENCE_END = re.compile(r"(?<=[\w)\]}$%])\.(?:\s+[A-Z].*)?$", re.DOTALL)
-_FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\\\[(.+?)\\\]|(?<!\\)\$([^$]+?)(?<!\\)\$|(?<!\\)\\\((.+?)\\\)", re.DOTALL)
-_JOINED = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
-_PROSE = re.compile(
-    r"\b(?:the|is|are|was|we|so|that|this|thus|therefore|hence|of|to|have|has|find|which|not|equals|answer|solution|when|it|can|by|its|"
-    r"it's|be|get|there|our|let|since|then)\b",
-    re.IGNORECASE,
-)
-_INTRODUCTION = re.compile(r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution)\s*(?:[,:]\s*|\s(?=[\\$\d-]))", re.IGNORECASE)
-_CLAIM = re.compile(
-    r"(?:\bis|'s|\bare|\bequals?|\bwas|\bof|\bby|\bto|=)\s+(?:about\s+|approximately\s+|exactly\s+|only\s+|now\s+)?"
-    r"((?:\(?[A-Z]\)?(?=[\s.]|$)|[$€£+-]?\s?\\?\$?\s?(?:\d|\.\d)[^\s]*)(?:\s*[%€$°]|\s+[^\W\d]+[²³]?){0,3})\s*\.*\s*$"
-)
+_THINK_CLOSE = "</think>"
+_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_ABOUT_OPTION = re.compile(r"\W*(?:option|choice|answer)\s+\(?[A-Z]\)?\s+[a-z]|\W*\(?[A-Z][).:]\s", re.IGNORECASE)
+_DISPLAY_END = re.compile(r"(?:\\\]|\$\$|\\end\{[a-z]+\*?\})\s*\.?\s*$")
+_DRAWING = re.compile(r"\[asy\].{0,8000}?\[/asy\]", re.DOTALL)
+_BLANKS = re.compile(r"\s{4,}")
+_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 SHORT = 200
 """Characters of a response that may be an answer and nothing else."""
 LONGEST = 200_000
@@ -50,48 +44,60 @@ def answer_in(response: str | None) -> str:
     if response is None:
         return NOT_FOUND
     tail = response[-LONGEST:].partition("<|im_")[0] or response
+    tail = _BOX.sub(lambda _: BOX, _squeezed(tail))
+    final = tail.rpartition(_THINK_CLOSE)[2]
+    if not final.strip():
+        final = tail
+    if "[asy]" in final:
+        final = _DRAWING.sub("", final)
     if BOX not in tail:
-        return _bare(tail) or _unboxed(tail) or extract(tail)
-    boxed = _boxes(tail)
+        return _tagged(final) or after_hashes(final) or _bare(final) or _unboxed(final) or last_number(final) or _words(final)
+    if BOX not in final and (told := announced(final)):
+        return told
+    boxed = _boxes(final if BOX in final else tail)
     if boxed is None:
         return extract(tail)
-    return _final(tail.rpartition(BOX)[2]) or boxed
+    return finally_announced(tail.rpartition(BOX)[2]) or boxed
 
 
 def stated(answer: str) -> str:
     """What a text that is said to be an answer answers: itself, unless it is a sentence or holds a box."""
     if BOX in answer:
         return answer_in(answer)
-    answer = _INTRODUCTION.sub("", answer.partition("<|im_")[0])
-    formulas = list(_FORMULA.finditer(answer)) if "$" in answer or "\\" in answer else []
-    if not formulas and not _PROSE.search(answer):
+    answer = _INTRODUCTION.sub("", _squeezed(answer[-LONGEST:].partition("<|im_")[0]))
+    if ("####" in answer or "\n" in answer.strip()) and (found := after_hashes(answer) or announced(answer)):
+        return found
+    formulas = list(FORMULA.finditer(answer)) if "$" in answer or "\\" in answer else []
+    if not formulas and not PROSE.search(answer):
         return answer
-    plain = _FORMULA.sub(" ", answer) if formulas else answer
-    if not _PROSE.search(plain) and ":" not in plain:
+    plain = FORMULA.sub(" ", answer) if formulas else answer
+    if not PROSE.search(plain) and ":" not in plain:
         return _only(formulas, plain) or answer
-    found = _final(answer) or _announced(answer) or _last_formula(answer, formulas) or _claimed(answer)
-    return found or answer
+    return finally_announced(answer) or announced(answer) or last_formula(answer, formulas) or claimed(answer) or answer
+
+
+def _squeezed(text: str) -> str:
+    """Without long runs of blanks, on which patterns that allow blanks at several places would take time that grows with their square."""
+    return _BLANKS.sub(lambda match: "\n\n" if "\n" in match.group() else "  ", text)
 
 
 def _only(formulas: list[re.Match[str]], plain: str) -> str | None:
     """The formula of `Answer $9$`: one word of introduction and nothing behind it."""
     if len(formulas) == 1 and re.fullmatch(r"\s*(?:answer|ans|result|solution)\s*[:=]?\s*\.?\s*", plain, re.IGNORECASE):
-        return _content(formulas[0])
+        return content(formulas[0])
     return None
 
 
 def _boxes(text: str) -> str | None:
     """The last box; with those before it that only commas, `and` or `or` part from it, as a list."""
-    if BOX not in text:
-        return None
     found: list[str] = []
     end = len(text)
-    while (content := balanced(text[:end])) is not None:
-        start = text.rfind(BOX + content, 0, end)
+    while (inner := balanced(text[:end])) is not None:
+        start = text.rfind(BOX + inner, 0, end)
         start = text.rfind(BOX, 0, end) if start < 0 else start
-        if found and not _BETWEEN_BOXES.fullmatch(text[start:end].partition(content)[2].removeprefix("}").lstrip("}")):
+        if found and not _BETWEEN_BOXES.fullmatch(text[start:end].partition(inner)[2].removeprefix("}").lstrip("}")):
             break
-        found.append(content)
+        found.append(inner)
         end = start
         if len(found) >= 20 or not text[:end].rstrip("$ \n,;.({[\\")[-40:].strip():
             break
@@ -101,95 +107,57 @@ def _boxes(text: str) -> str | None:
     return ", ".join(dict.fromkeys(reversed(found)))
 
 
-def _final(text: str) -> str | None:
-    """What stands behind the last `final answer`."""
-    matches = _FINAL.findall(text)
-    return _told(matches[-1]) if matches else None
-
-
-def _announced(text: str) -> str | None:
-    for pattern in (_MARKED, _ANSWER):
-        if matches := pattern.findall(text):
-            return _told(matches[-1])
-    return None
-
-
-def _told(rest: str) -> str | None:
-    """The answer at the start of what follows an announcement."""
-    rest = _HOPE.sub("", rest).strip(' *\\"') if '\\"' in rest else _HOPE.sub("", rest).strip(" *")
-    formula = _FORMULA.match(rest)
-    if formula:
-        return _formulas_from(rest, formula)
-    rest = _SENTENCE_END.sub("", rest).strip(" *:\"'`")
-    if _PROSE.search(_FORMULA.sub(" ", rest)):
-        formulas = list(_FORMULA.finditer(rest))
-        return _claimed(rest) or _last_formula(rest, formulas) or _last_number(rest)
-    if len(rest.split()) > 3 and len(re.findall(r"\d+", rest)) == 1 and "\\" not in rest:
-        return _last_number(rest)
-    return rest if re.search(r"\w", rest) else None
-
-
-def _formulas_from(text: str, first: re.Match[str]) -> str:
-    """A formula with those that commas, `and` or `or` join to it."""
-    found, end = [_content(first)], first.end()
-    while joint := _JOINED.match(text, end):
-        following = _FORMULA.match(text, joint.end())
-        if following is None:
-            break
-        found.append(_content(following))
-        end = following.end()
-    return ", ".join(found)
-
-
-def _content(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group is not None).strip()
-
-
-def _last_formula(text: str, formulas: list[re.Match[str]]) -> str | None:
-    """The last formula, if no number of its own stands behind it."""
-    if not formulas:
+def _tagged(text: str) -> str | None:
+    """What stands behind the last `<answer>`, up to its end."""
+    tags = list(_TAG.finditer(text)) if "<" in text else []
+    at = next((at for at in range(len(tags) - 1, -1, -1) if not tags[at].group().startswith("</")), None)
+    if at is None:
         return None
-    last = formulas[-1]
-    if re.search(r"\d", text[last.end() :]):
-        return None
-    first = last
-    for earlier in reversed(formulas[:-1]):
-        if not _JOINED.fullmatch(text, earlier.end(), first.start()):
-            break
-        first = earlier
-    return _formulas_from(text, first)
-
-
-def _claimed(text: str) -> str | None:
-    """The number or letter at the end of a sentence, behind `is` or its like."""
-    text = _HOPE.sub("", text.strip())
-    match = _CLAIM.search(text)
-    if match:
-        return match.group(1).strip()
-    last = re.split(r"(?<=[a-z)])[.!]\s+|\n", text.strip(" ."))[-1]
-    return _last_number(last) if len(re.findall(r"\d[\d,.]*", last)) == 1 and "\\" not in last and len(last.split()) > 3 else None
-
-
-def _last_number(text: str) -> str | None:
-    found = re.findall(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?", text)
-    return found[-1] if found else None
+    inner = text[tags[at].end() : tags[at + 1].start() if at + 1 < len(tags) else None]
+    return (_bare(inner) or answer_in(inner)) if inner.strip() else None
 
 
 def _bare(text: str) -> str | None:
     """A text that is nothing but an answer."""
     text = text.strip()
-    is_bare = text and "\n" not in text and len(text) <= SHORT and not _PROSE.search(_FORMULA.sub(" ", text))
-    return stated(text) if is_bare else None
+    if not text or "\n" in text or len(text) > SHORT or PROSE.search(FORMULA.sub(" ", text)) or is_sentence(text):
+        return None
+    if chooses(text) or announced(text) is not None:
+        return None
+    formula = FORMULA.match(text)
+    return outcome(content(formula)) if formula and text[formula.end() :].strip(" .") == "" else stated(text)
 
 
 def _unboxed(text: str) -> str | None:
     """The answer of a response without a box."""
-    found = _final(text) or _announced(text)
-    if found:
+    if found := announced(text):
         return found
     lines = [line for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
-    if text.strip().endswith(("\\]", "$$")):
-        last = text[-2000:]
-    formulas = list(_FORMULA.finditer(last))
-    return _last_formula(last, formulas) or _claimed(last)
+    if _DISPLAY_END.search(text[-40:]):
+        return last_formula(text[-2000:], list(FORMULA.finditer(text[-2000:])))
+    if len(lines) > 1 and _is_mathematics(last) and (found := _bare(last)):
+        return outcome(found)
+    return _bold(last) or _said_last(text, last)
+
+
+def _bold(line: str) -> str | None:
+    """The last words in bold, if they are an answer."""
+    bold = _BOLD.findall(line)
+    return _bare(bold[-1]) if bold and not bold[-1].rstrip().endswith(":") else None
+
+
+def _said_last(text: str, last: str) -> str | None:
+    formulas = list(FORMULA.finditer(last))
+    return last_formula(last, formulas) or (None if formulas else chosen(text)) or claimed(last) or predicate(last)
+
+
+def _words(text: str) -> str:
+    """The last line, as the contest's metric takes it; a sentence about an option is no choice of it."""
+    line = extract(text)
+    return NOT_FOUND if _ABOUT_OPTION.match(line) else line
+
+
+def _is_mathematics(line: str) -> bool:
+    """Whether a line is a formula, a number or a letter, with no more than a unit behind it."""
+    return len(re.findall(r"(?<!\\)\b[^\W\d_]{2,}", line)) <= 2 and re.search(r"\d|\\|^\W*[A-Za-z]\W*$", line) is not None

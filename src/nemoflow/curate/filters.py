@@ -65,10 +65,11 @@ def ends_at_box(trace: Trace) -> str:
 
 
 def keeps_its_secret(trace: Trace) -> str:
-    """A trace that was told the answer (STaR) does not speak of it, unless the statement itself uses the words."""
+    """A trace that was told the answer (STaR) neither speaks of it nor starts from it; words of the statement itself do not count."""
     if trace.source != "rationalized":
         return KEEP
-    return "hint-leak" if mentions_hint(trace.response, statement_of(trace)) else KEEP
+    told = (trace.verdict.gold if trace.verdict else None) or trace.answer or ""
+    return "hint-leak" if mentions_hint(trace.response, statement_of(trace), told) else KEEP
 
 
 def length_within(min_chars: int, max_chars: int | None) -> Check:

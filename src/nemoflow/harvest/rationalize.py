@@ -91,7 +91,7 @@ def settle(trace: Trace, failure: Failure, verdict: Verdict, system: str, revisi
         return "no-box"
     if verdict.verdict != "right":
         return verdict.verdict
-    if mentions_hint(trace.response, failure.problem.statement):
+    if mentions_hint(trace.response, failure.problem.statement, failure.gold):
         return "mentions-hint"
     return trace.model_copy(
         update={

@@ -192,7 +192,7 @@ def run(config: FilterConfig, inputs: Inputs, outputs: Outputs, context: Context
 
 FILTER = Step(
     name="filter",
-    version=3,
+    version=4,
     config=FilterConfig,
     run=run,
     inputs={"traces": Traces, "rationalized": Optional(Traces), "public": Optional(Traces)},

@@ -160,7 +160,7 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
 
 HARVEST = Step(
     name="harvest",
-    version=2,
+    version=3,
     config=HarvestConfig,
     run=run,
     inputs={"problems": Problems, "endpoint": Endpoint},

@@ -132,7 +132,7 @@ def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:
 
 VERIFY = Step(
     name="verify",
-    version=2,
+    version=3,
     config=VerifyConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces},

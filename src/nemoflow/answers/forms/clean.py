@@ -5,6 +5,7 @@ r"""What stands in an answer for looks only is taken off or written in one way; 
 """
 
 import re
+import unicodedata
 
 # ruff: noqa: RUF001, RUF002
 from nemoflow.answers.forms.tokens import LONGEST, Unreadable
@@ -119,9 +120,15 @@ def cleaned(answer: str) -> str:
     return _trimmed(_BLANKS.sub(" ", text))
 
 
+def with_ascii_digits(text: str) -> str:
+    """Digits of other scripts and fonts (full width, Arabic-Indic, bold) as 0 to 9."""
+    return text if text.isascii() else "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+
+
 def _latinised(answer: str) -> str:
     if answer.isascii():
         return answer
+    answer = with_ascii_digits(answer)
     text = _SUPER.sub(lambda match: "^{" + match.group().translate(_SUPERSCRIPTS) + "}", answer)
     return _SUB.sub(lambda match: "_{" + match.group().translate(_SUBSCRIPTS) + "}", text).translate(_CHARACTERS)
 

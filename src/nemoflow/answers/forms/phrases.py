@@ -12,7 +12,7 @@ from nemoflow.answers.forms.shapes import Based, Choice, Day, Moment, Shape, Val
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _CHOICE = re.compile(
-    r"(?:(?i:option|choice|answer)\s*:?\s*)?(?:\(\s*([A-Za-z])\s*\)|([A-Z])\s*[.):]|(?<=[nert] )([A-Z]))(?:\s+\S.*)?", re.DOTALL
+    r"(?:(?i:option|choice|answer)\s*:?\s*)?(?:\(\s*([A-Za-z])\s*\)|([A-Z])\s*[.):]|([a-j])\)|(?<=[nert] )([A-Z]))(?:\s+\S.*)?", re.DOTALL
 )
 _MOMENT = re.compile(r"(\d{1,2})(?::(\d\d))?(?::(\d\d(?:\.\d+)?))?\s*(?:([ap])\.?\s*m\b\.?)?(?:\s*(?:h|hours|o'clock))?", re.IGNORECASE)
 _BASED = re.compile(
