@@ -30,10 +30,10 @@ from tests.cluster.release import Release
 from tests.cluster.tool import disturb, life
 
 SETS = '{"make-problems.train": {"numeral": 150, "unit": 150}, "harvest.commit_rows": 10, "train.epochs": 1}'
-PER_RUN = 4
+PER_RUN = 10
 AWAY_S = 12
 LEAK_S = 120
-MOST_SUBMITS = 12
+MOST_SUBMITS = 20
 RUN_S = 1800
 OWN = ("pod-deleted", "pod-killed", "teacher-killed", "submitter-killed", "workflow-stopped", "workflow-deleted")
 SHARED = ("store-crashed", "argo-replaced", "argo-crashed", "kueue-replaced", "api-away")
@@ -187,34 +187,39 @@ def _one(index: int, seed: int, count: int, kinds: list[str], given: dict[str, s
 
 
 def _disturbed(run: PipelineRun, dice: random.Random, count: int, kinds: list[str]) -> tuple[list[str], int]:
-    """Submit, disturb, and submit again whatever ended with 75, until the run is done."""
+    """Submit, disturb, and submit again whatever did not end with 0, until the run is done."""
     happened: list[str] = []
     deadline = time.monotonic() + RUN_S
     for submits in range(1, MOST_SUBMITS + 1):
-        submitter = run.submitting("--set", SETS)
-        soak = Soak(run, submitter, dice)
-        while submitter.poll() is None:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{run.run}: not done within {RUN_S} s, after {happened}; it stays in {run.release.namespace}")
-            if len(happened) >= count:
-                time.sleep(0.5)
-                continue
-            _nap(submitter, dice.uniform(4, 14))
-            kind = dice.choice(kinds)
-            with TALK:
-                hit = soak.do(kind) if submitter.poll() is None else ""
-            if hit:
-                happened.append(kind)
-                print(f"{run.run}: {time.strftime('%H:%M:%S')} {kind}: {hit}", flush=True)
-        code = submitter.wait()
+        code, said = _watched(Soak(run, run.submitting("--set", SETS), dice), happened, count, kinds, deadline)
+        while code == -signal.SIGKILL or (code == 75 and "is at work" in said):
+            code, said = _watched(Soak(run, run.following(), dice), happened, count, kinds, deadline)
+            if code not in (0, -signal.SIGKILL):
+                code, said = 75, ""  # what became of a run that somebody stopped or deleted is not for who looks on to say
         if code == 0:
             return happened, submits
-        if code not in (75, -signal.SIGKILL):
-            raise SystemExit(f"{run.run}: ended with {code} after {happened}:\n{submitter.communicate()[0]}")
-        disturb.wait_until_well()
-        if code == -signal.SIGKILL or "is at work" in (submitter.communicate()[0] or ""):
-            run.nemoflow("follow", run.run, "--namespace", run.release.namespace)
+        if code != 75:
+            raise SystemExit(f"{run.run}: ended with {code} after {happened}:\n{said}")
+        with TALK:
+            disturb.wait_until_well()
     raise SystemExit(f"{run.run}: not done after {MOST_SUBMITS} submits, after {happened}")
+
+
+def _watched(soak: Soak, happened: list[str], count: int, kinds: list[str], deadline: float) -> tuple[int, str]:
+    """Disturb while a submitter, or who follows, is there; its exit code and what it said."""
+    while soak.submitter.poll() is None:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{soak.run.run}: not done within {RUN_S} s, after {happened}; it stays in {soak.run.release.namespace}")
+        _nap(soak.submitter, soak.dice.uniform(2, 9))
+        if len(happened) >= count or soak.submitter.poll() is not None:
+            continue
+        kind = soak.dice.choice(kinds)
+        with TALK:
+            hit = soak.do(kind)
+        if hit:
+            happened.append(kind)
+            print(f"{soak.run.run}: {time.strftime('%H:%M:%S')} {kind}: {' '.join(hit.split())}", flush=True)
+    return soak.submitter.wait(), soak.submitter.communicate()[0] or ""
 
 
 def _nap(submitter: subprocess.Popen[str], seconds: float) -> None:

@@ -50,7 +50,14 @@ class PipelineRun:
 
     def submitting(self, *args: str) -> subprocess.Popen[str]:
         """A submitter that follows, as a process that can be killed."""
-        command = self.command("submit", self.workflow, "--cluster", self.cluster_file, "--run", self.run, "--root", self.root, *args)
+        return self._process("submit", self.workflow, "--cluster", self.cluster_file, "--run", self.run, "--root", self.root, *args)
+
+    def following(self) -> subprocess.Popen[str]:
+        """Somebody who looks on, as a process that can be killed."""
+        return self._process("follow", self.run, "--namespace", self.release.namespace)
+
+    def _process(self, *args: object) -> subprocess.Popen[str]:
+        command = self.command(*args)
         return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def nemoflow(self, *args: object, timeout: float = 500) -> subprocess.CompletedProcess[str]:
