@@ -95,7 +95,9 @@ def test_kinds_without_a_program_are_answered_without_one():
             assert said == Persona().reply(turns(problem, "medium", python=True), 1, 0).text
 
 
-@pytest.mark.parametrize(("one", "other", "word"), [("0.5", "1/2", "yes"), ("12", "12.5", "no"), ("XIV", "XIV", "yes"), ("?", "!", "no")])
+@pytest.mark.parametrize(
+    ("one", "other", "word"), [("0.5", "1/2", "yes"), ("12", "12.5", "no"), ("XIV", "XIV", "yes"), ("LVI", "LIV", "no"), ("?", "!", "no")]
+)
 def test_it_judges_by_rule_in_both_orders(one, other, word):
     for pair in ((one, other), (other, one)):
         messages = [(message.role, message.content) for message in ask_judge(PUZZLES[0].statement, *pair)]

@@ -5,6 +5,7 @@ from nemoflow.evaluation.compare import counts
 from nemoflow.evaluation.markup import figure, section, table, text
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
+from nemoflow.prompts.modes import MODES
 
 HEADS = ("mode", "base", "adapter", "fixed", "broken", "tokens of base", "of adapter", "runs of code")
 
@@ -27,9 +28,10 @@ def modes_section(evidence: Evidence) -> str:
 
 
 def mode_rows(evidence: Evidence) -> list[AccuracyRow]:
-    """A row a mode, in the order in which they were asked."""
+    """A row a mode: the efforts from high to low, then the same with Python."""
     base, adapter = evidence.base.modes, evidence.adapter.modes
-    return [AccuracyRow(mode, base.get(mode, Tally()), adapter.get(mode, Tally())) for mode in dict.fromkeys((*adapter, *base))]
+    modes = sorted({*base, *adapter}, key=lambda mode: (MODES.index(mode) if mode in MODES else len(MODES), mode))
+    return [AccuracyRow(mode, base.get(mode, Tally()), adapter.get(mode, Tally())) for mode in modes]
 
 
 def _line(evidence: Evidence, row: AccuracyRow) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ class Score:
 
     kinds: Mapping[str, Tally]
     modes: Mapping[str, Tally] = field(default_factory=dict)
-    """The same attempts by mode, in the order in which they were asked; empty where no mode was told."""
+    """The same attempts by mode; empty where no mode was told."""
 
     @property
     def overall(self) -> Tally:

@@ -64,7 +64,8 @@ def conclude(message: str) -> Response | None:
 
 
 def judge(one: str, other: str) -> Response:
-    """Whether two answers mean the same, by rule."""
-    same = settle(one, other)
-    word = "Yes" if same is not None and same[0] else "No"
-    return Response(f"Read as values, {one!r} and {other!r} are {'the same' if word == 'Yes' else 'different'}.\nJudgement: {word}")
+    """Whether two answers mean the same: by value where both have digits, else by their text."""
+    values = settle(one, other) if all(any(map(str.isdigit, answer)) for answer in (one, other)) else None
+    is_same = values[0] if values is not None else one.strip().lower() == other.strip().lower()
+    found = "the same" if is_same else "different"
+    return Response(f"{one!r} and {other!r} are {found}.\nJudgement: {'Yes' if is_same else 'No'}")
