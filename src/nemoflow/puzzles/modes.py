@@ -18,7 +18,7 @@ from nemoflow.puzzles.programs import program
 ERRORS: Mapping[Effort, float] = {"high": 0.5, "medium": 1.0, "low": 2.0}
 """How often each effort errs, against the teacher's own rate."""
 LEADS: Mapping[Effort, str] = {
-    "high": "The examples settle the rule. I compute the answer by Python rather than by hand.\n",
+    "high": "The rule is settled, so Python computes it.\n",
     "medium": "Python computes it.\n",
     "low": "",
 }

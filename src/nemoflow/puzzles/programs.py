@@ -14,11 +14,10 @@ from nemoflow.puzzles.family import Solution
 _CONVERT = """from decimal import ROUND_HALF_UP, Decimal
 print((Decimal("{given}") * Decimal("{factor}")).quantize(Decimal("{place}"), ROUND_HALF_UP))
 """
-_WRITE = """number, written = {number}, ""
-for value, letters in {parts}:
-    while number >= value:
-        number, written = number - value, written + letters
-print(written{case})
+_WRITE = """n, out = {number}, ""
+for v, s in {parts}:
+    out, n = out + n // v * s, n % v
+print(out{case})
 """
 
 
@@ -43,7 +42,7 @@ def _reckoning(solution: Solution) -> str:
     numerals, system = solution.finding.numerals, solution.finding.system
     if numerals.asks_back:
         return ""
-    parts = [part for part in system.parts if part[0] <= numerals.asked]
+    parts = list(dict.fromkeys(system.split(numerals.asked)))
     return _WRITE.format(number=numerals.asked, parts=parts, case=".lower()" if numerals.is_lower else "")
 
 
