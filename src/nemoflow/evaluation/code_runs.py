@@ -8,7 +8,7 @@ student is never asked for an output, so it cannot make one up and be believed.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -71,13 +71,15 @@ class CodeRuns:
         outputs = await asyncio.gather(*(self._sessions[place].run(code) for place, code in codes.items()))
         return dict(zip(codes, outputs, strict=True))
 
-    def end(self) -> None:
-        """The batch is over: end its interpreters."""
-        self._runner.run(self._end())
+    def end(self, places: Iterable[int] | None = None) -> None:
+        """End the interpreters of responses that are over; without `places` those of the whole batch."""
+        wanted = self._sessions.keys() if places is None else self._sessions.keys() & set(places)
+        ended = [self._sessions.pop(place) for place in list(wanted)]
+        if ended:
+            self._runner.run(self._end(ended))
 
-    async def _end(self) -> None:
-        sessions, self._sessions = self._sessions, {}
-        await asyncio.gather(*(session.__aexit__(None, None, None) for session in sessions.values()))
+    async def _end(self, sessions: "Iterable[Session]") -> None:
+        await asyncio.gather(*(session.__aexit__(None, None, None) for session in sessions))
 
 
 def block_within(tokenizer: Any, tokens: Sequence[int]) -> tuple[int, str] | None:
@@ -101,6 +103,7 @@ def write_all(tokenizer: Any, prompts: Sequence[list[int]], most: int, runs: Cod
                 code = _take(tokenizer, said[place], turn[: most - said[place].written], most, runs.limits.calls)
                 if code is not None:
                     codes[place] = code
+            runs.end(place for place in active if said[place].is_over)
             for place, output in runs.run(codes).items():
                 _tell(tokenizer, said[place], codes[place], output, runs.limits.calls)
     finally:

@@ -77,7 +77,8 @@ def _python(config: EvaluateConfig) -> Iterator[CodeRuns | None]:
     limits = SandboxLimits(
         calls=config.tool_calls, seconds=config.tool_seconds, memory_mb=config.tool_memory_mb, output_chars=config.tool_output_chars
     )
-    place = RemoteSandbox(config.sandbox_url, limits, config.sandbox_token_env) if config.sandbox_url else LocalSandbox(limits)
+    here = LocalSandbox(limits, sessions=config.batch_size)
+    place = RemoteSandbox(config.sandbox_url, limits, config.sandbox_token_env) if config.sandbox_url else here
     with CodeRuns(place, limits) as runs:
         yield runs
 

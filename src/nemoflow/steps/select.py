@@ -2,20 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from nemoflow.answers.verdicts import Metric
 from nemoflow.artifacts import Endpoint, Problems, Traces
 from nemoflow.errors import InputError
-from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Outcome, Outputs, Shard, Step
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Outcome, Outputs, Shard, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.records import Problem, Trace
+from nemoflow.steps.asked import asked, awake
 from nemoflow.steps.watch import filled
-
-if TYPE_CHECKING:
-    from nemoflow.harvest.select import Ballots
 
 
 class SelectConfig(AskConfig):
@@ -48,19 +46,18 @@ def run(config: SelectConfig, inputs: Inputs, outputs: Outputs, context: Context
     from nemoflow.answers.voting import open_same
     from nemoflow.harvest.attempts import Asking
     from nemoflow.harvest.select import Ballots, candidates_of, select
-    from nemoflow.inference.teachers import await_return, read_endpoint
 
-    endpoint = read_endpoint(inputs["endpoint"].json("endpoint.json"), inputs["endpoint"].address)
-    await_return(endpoint, config.return_s, context.progress.note, context.stopping)
+    asking = Asking(awake(inputs, config, context), config.sampling(), config.patience())
     problems = {problem.id: problem for problem in filled(inputs["problems"]) if context.shard.holds(problem.id)}
     with open_same(config.vote_metric) as same:
         found = candidates_of(_mine(inputs["traces"], problems, context.shard), same, config.candidates)
-    ballots = Ballots(
-        Asking(endpoint, config.sampling(), config.patience()), config.seed, config.rounds, config.solution_chars, config.system
-    )
+    ballots = Ballots(asking, config.seed, config.rounds, config.solution_chars, config.system)
     for name, candidates in found.items():
         ballots.add(problems[name], candidates)
-    votes, figures, is_complete = _asked(config, ballots, context)
+    groups = list(ballots.groups.values())
+    context.progress.start("select", sum(map(len, groups)))
+    with asked("select", groups, asking, config.system, config, context) as result:
+        votes = ballots.votes(result)
     counts: Counter[str] = Counter(agreement=0, selector=0, votes=0, right=0, right_by_votes=0)
     with outputs["traces"].writer() as sink:
         for name in (name for name in problems if name in found):
@@ -68,7 +65,8 @@ def run(config: SelectConfig, inputs: Inputs, outputs: Outputs, context: Context
             counts.update({by: 1, "right": _is_right(chosen), "right_by_votes": _is_right(found[name].speakers[0])})
             sink.add(chosen)
     dropped = {"no-answer": len(problems) - len(found)} if len(found) < len(problems) else {}
-    return Outcome(metrics={**counts, **figures}, rows_in=len(problems), dropped=dropped, is_complete=is_complete)
+    figures = {f"questions.{name}": figure for name, figure in result.figures.items()}
+    return Outcome(metrics={**counts, **figures}, rows_in=len(problems), dropped=dropped, is_complete=not result.failed)
 
 
 def _mine(traces: InputArtifact, problems: Mapping[str, Problem], shard: Shard) -> Iterator[Trace]:
@@ -77,23 +75,6 @@ def _mine(traces: InputArtifact, problems: Mapping[str, Problem], shard: Shard) 
             if trace.problem_id not in problems:
                 raise InputError(f"{traces.address}: trace {trace.id!r}: no problem {trace.problem_id!r}; wire its problems")
             yield trace
-
-
-def _asked(config: SelectConfig, ballots: "Ballots", context: Context) -> "tuple[dict[str, Counter[int]], dict[str, Number], bool]":
-    """(votes by problem, figures of the questions, whether all of them were answered)."""
-    from nemoflow.harvest.health import Health
-    from nemoflow.harvest.traces import harvest
-    from nemoflow.inference.keys import group_name
-    from nemoflow.inference.ledger import Ledger
-
-    asking, groups = ballots.asking, list(ballots.groups.values())
-    context.progress.start("select", sum(map(len, groups)))
-    group = group_name("select", asking.model, asking.sampling, config.seed, config.system)
-    health = Health(config.max_error_share, config.max_errors_in_a_row)
-    with Ledger(context.scratch.path(), context.shared, group, config.commit_rows, config.commit_s) as ledger:
-        result = harvest(groups, asking, ledger, health, None, context.stopping, context.progress.advance)
-        votes = ballots.votes(result)
-    return votes, {f"questions.{name}": figure for name, figure in result.figures.items()}, not result.failed
 
 
 def _is_right(trace: Trace) -> bool:
