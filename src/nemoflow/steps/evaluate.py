@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -114,7 +115,11 @@ def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Conte
     result = score(traces)
     outputs["report"].write_json("report.json", _report(config, name, result))
     dropped = {"beyond-limit": len(every) - len(problems)} if config.limit else {}
-    return Outcome(metrics=_metrics(result), rows_in=len(every), dropped=dropped, engines=engines())
+    return Outcome(metrics=_metrics(result), rows_in=len(every), dropped=dropped, engines={**engines(), **_symbols(config)})
+
+
+def _symbols(config: EvaluateConfig) -> dict[str, str]:
+    return {"math-verify": version("math-verify")} if config.metric == "symbolic" else {}
 
 
 def _report(config: EvaluateConfig, name: str, result: Score) -> dict[str, object]:
