@@ -13,7 +13,7 @@ from nemoflow.curate.recipe import Recipe
 from nemoflow.flow.pipeline import From
 from nemoflow.flow.workflow import build_pipeline, load_workflow
 from nemoflow.pipelines import PIPELINES
-from nemoflow.prompts.modes import MODES, message
+from nemoflow.prompts.modes import message
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.records import Example, Problem, Trace
 
@@ -71,69 +71,74 @@ def rows(root, address, record):
     return [record.model_validate_json(line) for line in (root / "runs/reduced" / address / "part.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """The whole way, once."""
-    root = tmp_path_factory.mktemp("root")
-    command = [sys.executable, "-m", "nemoflow.cli.main", "run", str(REDUCED), "--root", str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+def each_problem_is_sampled_in_six_modes_and_code_runs_in_those_with_python(root):
+    traces = rows(root, "judge/traces", Trace)
+    assert Counter(trace.mode for trace in traces) == dict.fromkeys(ASKED, 120)
+    with_code = [trace for trace in traces if trace.meta.get("calls")]
+    assert {trace.mode for trace in with_code} == {"high+python", "medium+python", "low+python"}
+    assert all(call["status"] == "ok" for trace in with_code for call in trace.meta["calls"])
+    assert all(trace.verdict.rule != "no-gold" for trace in traces)
+
+
+def gold_answers_that_were_missing_or_wrong_are_those_that_the_puzzles_have(root):
+    before = {problem.id: problem for problem in rows(root, "make-problems/train", Problem)}
+    after = rows(root, "repair-gold/problems", Problem)
+    made = Counter(problem.meta.get("gold_by", "kept") for problem in after)
+    assert made["majority"] == sum(problem.gold is None for problem in before.values()) > 0
+    assert made["repaired"] > 0
+    assert all(verify(FAMILIES[problem.category].solve(problem.statement).answer, problem.gold) for problem in after)
+
+
+def problems_that_the_low_effort_solves_are_left_out_with_all_their_traces(root):
+    judged, kept = rows(root, "judge/traces", Trace), rows(root, "filter/kept", Trace)
+    low = {}
+    for trace in judged:
+        if trace.mode == "low":
+            low.setdefault(trace.problem_id, []).append(trace.verdict.verdict == "right")
+    easy = {name for name, found in low.items() if sum(found) / len(found) >= 0.8}
+    assert easy
+    assert not easy & {trace.problem_id for trace in kept}
+
+
+def each_mode_of_a_length_bucket_has_as_many_rows_as_the_others(root):
+    traces = {trace.id: trace for trace in rows(root, "decontaminate/kept", Trace)}
+    corpus = rows(root, "mix/corpus", Example)
+    recipe = Recipe(buckets=(16, 32, 64, 128))
+    cells = Counter((recipe.bucket(traces[row.trace_id].usage.completion_tokens), traces[row.trace_id].mode) for row in corpus)
+    for bucket in {bucket for bucket, _ in cells}:
+        assert len({count for (other, _), count in cells.items() if other == bucket}) == 1
+    for row in corpus:
+        assert row.prompt == message(traces[row.trace_id].messages[-1].content.partition("\nPlease put")[0], traces[row.trace_id].mode)
+
+
+def both_models_are_scored_in_each_mode_and_the_report_tells_it(root):
+    for node in ("evaluate-base", "evaluate-adapter"):
+        report = json.loads((root / "runs/reduced" / node / "report/report.json").read_bytes())
+        assert {mode: tally["problems"] for mode, tally in report["modes"].items()} == dict.fromkeys(ASKED, 10)
+    page = root / "runs/reduced/report/page"
+    assert "Accuracy per mode" in (page / "index.html").read_text()
+    assert all(mode in (page / "modes.svg").read_text() for mode in ASKED)
+
+
+def another_mix_asks_the_teacher_for_nothing(root):
+    sets = '{"mix.tell_modes": false}'
+    command = [sys.executable, "-m", "nemoflow.cli.main", "plan", str(REDUCED), "--root", str(root), "--run", "second", "--set", sets]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return root
+    would_run = {line.split()[0] for line in done.stdout.splitlines() if " would run " in line and line.startswith("  ")}
+    assert would_run == {"mix", "train", "evaluate-adapter", "package", "report"}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-@pytest.mark.xdist_group("nemotron")
-class TestTheWholeWay:
-    def test_each_problem_is_sampled_in_six_modes_and_code_runs_in_those_with_python(self, root):
-        traces = rows(root, "judge/traces", Trace)
-        assert Counter(trace.mode for trace in traces) == dict.fromkeys(ASKED, 120)
-        with_code = [trace for trace in traces if trace.meta.get("calls")]
-        assert {trace.mode for trace in with_code} == {"high+python", "medium+python", "low+python"}
-        assert all(call["status"] == "ok" for trace in with_code for call in trace.meta["calls"])
-        assert all(trace.verdict.rule != "no-gold" for trace in traces)
-
-    def test_gold_answers_that_were_missing_or_wrong_are_those_that_the_puzzles_have(self, root):
-        before = {problem.id: problem for problem in rows(root, "make-problems/train", Problem)}
-        after = rows(root, "repair-gold/problems", Problem)
-        made = Counter(problem.meta.get("gold_by", "kept") for problem in after)
-        assert made["majority"] == sum(problem.gold is None for problem in before.values()) > 0
-        assert made["repaired"] > 0
-        assert all(verify(FAMILIES[problem.category].solve(problem.statement).answer, problem.gold) for problem in after)
-
-    def test_problems_that_the_low_effort_solves_are_left_out_with_all_their_traces(self, root):
-        judged, kept = rows(root, "judge/traces", Trace), rows(root, "filter/kept", Trace)
-        low = {}
-        for trace in judged:
-            if trace.mode == "low":
-                low.setdefault(trace.problem_id, []).append(trace.verdict.verdict == "right")
-        easy = {name for name, found in low.items() if sum(found) / len(found) >= 0.8}
-        assert easy
-        assert not easy & {trace.problem_id for trace in kept}
-
-    def test_each_mode_of_a_length_bucket_has_as_many_rows_as_the_others(self, root):
-        traces = {trace.id: trace for trace in rows(root, "decontaminate/kept", Trace)}
-        corpus = rows(root, "mix/corpus", Example)
-        recipe = Recipe(buckets=(16, 32, 64, 128))
-        cells = Counter((recipe.bucket(traces[row.trace_id].usage.completion_tokens), traces[row.trace_id].mode) for row in corpus)
-        for bucket in {bucket for bucket, _ in cells}:
-            assert len({count for (other, _), count in cells.items() if other == bucket}) == 1
-        for row in corpus:
-            assert row.prompt == message(traces[row.trace_id].messages[-1].content.partition("\nPlease put")[0], traces[row.trace_id].mode)
-
-    def test_both_models_are_scored_in_each_mode_and_the_report_tells_it(self, root):
-        for node in ("evaluate-base", "evaluate-adapter"):
-            report = json.loads((root / "runs/reduced" / node / "report/report.json").read_bytes())
-            assert {mode: tally["problems"] for mode, tally in report["modes"].items()} == dict.fromkeys(ASKED, 10)
-        page = root / "runs/reduced/report/page"
-        assert "Accuracy per mode" in (page / "index.html").read_text()
-        assert all(mode in MODES for mode in ASKED)
-        assert all(mode in (page / "modes.svg").read_text() for mode in ASKED)
-
-    def test_another_mix_asks_the_teacher_for_nothing(self, root):
-        sets = '{"mix.tell_modes": false}'
-        command = [sys.executable, "-m", "nemoflow.cli.main", "plan", str(REDUCED), "--root", str(root), "--run", "second", "--set", sets]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        would_run = {line.split()[0] for line in done.stdout.splitlines() if " would run " in line and line.startswith("  ")}
-        assert would_run == {"mix", "train", "evaluate-adapter", "package", "report"}
+def test_the_whole_way_samples_repairs_filters_balances_teaches_and_scores_by_mode(tmp_path):
+    """One run, and all that has to be true of it."""
+    command = [sys.executable, "-m", "nemoflow.cli.main", "run", str(REDUCED), "--root", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    each_problem_is_sampled_in_six_modes_and_code_runs_in_those_with_python(tmp_path)
+    gold_answers_that_were_missing_or_wrong_are_those_that_the_puzzles_have(tmp_path)
+    problems_that_the_low_effort_solves_are_left_out_with_all_their_traces(tmp_path)
+    each_mode_of_a_length_bucket_has_as_many_rows_as_the_others(tmp_path)
+    both_models_are_scored_in_each_mode_and_the_report_tells_it(tmp_path)
+    another_mix_asks_the_teacher_for_nothing(tmp_path)
