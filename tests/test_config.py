@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from pydantic import Field
 
-from nemoflow.config import Config, build, identity, read_toml, tuning
+from nemoflow.config import Config, build, identity, later, read_toml, tuning
 from nemoflow.errors import ConfigError, InputError
 
 
@@ -22,6 +22,15 @@ class Outer(Config):
 
 def test_the_identity_leaves_out_what_only_changes_the_cost():
     assert identity(Outer(name="a", concurrency=9)) == identity(Outer(name="a"))
+
+
+class Grown(Outer):
+    modes: tuple[str, ...] = later(())
+
+
+def test_a_field_that_came_later_is_part_of_the_identity_only_where_it_is_set():
+    assert identity(Grown(name="a")) == identity(Grown(name="a", modes=())) == identity(Outer(name="a"))
+    assert identity(Grown(name="a", modes=("low",))) == {**identity(Outer(name="a")), "modes": ["low"]}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from nemoflow.errors import ConfigError, InputError
 
@@ -28,17 +29,26 @@ def tuning(default: Any = ..., **constraints: Any) -> Any:
     return Field(default, json_schema_extra={"identity": False}, **constraints)
 
 
+def later(default: Any, **constraints: Any) -> Any:
+    """A field that came after results were made without it: part of the identity only where it is not the default, so that they are found.
+
+    Example: `modes: tuple[str, ...] = later(())`.
+    """
+    return Field(default, json_schema_extra={"identity": "where-set"}, **constraints)
+
+
 def identity(config: Config) -> dict[str, Any]:
     """The fields that decide what a step produces, as JSON values; what the fingerprint hashes. Configs within it are asked the same."""
-    kept = {
-        name
-        for name, field in type(config).model_fields.items()
-        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("identity") is False)
-    }
+    kept = {name for name, field in type(config).model_fields.items() if _decides(field, getattr(config, name))}
     values = config.model_dump(mode="json", include=kept)
     for name in kept:
         values[name] = _identity_within(getattr(config, name), values[name])
     return values
+
+
+def _decides(field: FieldInfo, value: Any) -> bool:
+    told = field.json_schema_extra.get("identity") if isinstance(field.json_schema_extra, dict) else None
+    return told is not False and (told != "where-set" or value != field.default)
 
 
 def _identity_within(value: Any, dumped: Any) -> Any:

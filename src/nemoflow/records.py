@@ -104,6 +104,12 @@ class Trace(Record):
     meta: JsonDict = {}
     """Provenance and measures of later steps, such as `parent` (the failed trace that STaR retried)."""
 
+    @property
+    def mode(self) -> str:
+        """How it was asked for, such as `low` or `high+python`; empty where nothing of that was said."""
+        mode = self.meta.get("mode", "")
+        return mode if isinstance(mode, str) else ""
+
 
 class Example(Record):
     """One training row: the user's message and the response to learn, which ends right after the box."""

@@ -29,6 +29,22 @@ def attempt(asked: Problem, answer: str | None, finish: str = "stop", tokens: in
     )
 
 
+def in_mode(trace: Trace, mode: str, calls: int = 0) -> Trace:
+    """The same attempt, asked for in a mode."""
+    return trace.model_copy(update={"meta": {"mode": mode, "calls": [{"code": "1"}] * calls}})
+
+
+def in_modes(modes: tuple[str, ...], count: int = 6) -> Evidence:
+    """Two modes and more: the base solves nothing, the adapter all but the first problem, with as many tokens as the mode has letters."""
+    problems = [problem(index, "unit") for index in range(count)]
+    by_id = {row.id: row for row in problems}
+    asked = [(row, mode) for mode in modes for row in problems]
+    base = verify_rollouts([in_mode(attempt(row, "XIII"), mode) for row, mode in asked], by_id)
+    solved = [in_mode(attempt(row, "XII" if row is not problems[0] else "I", "stop", 10 * len(mode)), mode, 2) for row, mode in asked]
+    adapter = verify_rollouts(solved, by_id)
+    return Evidence({"revision": "c", "metric": "symbolic"}, score(base), score(adapter), pair_up(problems, base, adapter), steps=())
+
+
 def manifest(node: str, started: int = 0, **fields: object) -> dict:
     return {
         "v": 1,

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemoflow.evaluation.charts import WIDTH, AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.charts import WIDTH, AccuracyRow, accuracy_chart_svg, costs_svg, curve_svg, histograms_svg, percent
 from nemoflow.evaluation.score import Tally
 
 TALLIES = st.integers(0, 500).flatmap(lambda total: st.builds(Tally, st.just(total), st.integers(0, total)))
@@ -29,6 +29,21 @@ def numbers_within(svg: str) -> None:
 @given(st.lists(st.builds(AccuracyRow, NAMES, TALLIES, TALLIES), max_size=10), st.booleans())
 def test_accuracy_bars_stay_inside_the_drawing_whatever_the_names_and_counts(rows, standalone):
     numbers_within(accuracy_chart_svg(rows, standalone=standalone))
+
+
+COSTS = st.integers(0, 500).flatmap(
+    lambda total: st.builds(Tally, st.just(total), st.integers(0, total), st.just(0), st.just(0), st.integers(0, 10**7))
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.builds(AccuracyRow, NAMES, COSTS, COSTS), max_size=10))
+def test_points_over_tokens_stay_inside_the_drawing(rows):
+    svg = costs_svg(rows)
+    numbers_within(svg)
+    circles = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle"))
+    assert len(circles) == 2 * len(rows)
+    assert all(0 <= float(circle.get("cx")) <= WIDTH for circle in circles)
 
 
 @settings(deadline=None)

@@ -1,10 +1,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evaluation.made import attempt, evidence, problem
+from tests.evaluation.made import attempt, evidence, in_mode, problem
 
 from nemoflow.errors import InputError
 from nemoflow.evaluation.compare import CHANGES, counts, examples, mcnemar, pair_up
+from nemoflow.evaluation.score import verify_rollouts
 
 
 def test_every_problem_is_fixed_broken_or_as_it_was():
@@ -26,6 +27,21 @@ def test_models_that_were_not_asked_the_same_are_not_compared():
         pair_up(problems, traces, traces[:1])
     with pytest.raises(InputError, match=r"'numeral-001', which is not among the report's problems"):
         pair_up(problems[:1], traces, traces)
+
+
+def test_a_problem_is_compared_once_in_each_mode_and_only_with_the_same_mode():
+    problems = [problem(0), problem(1)]
+    base = [in_mode(attempt(row, "XIII"), mode) for mode in ("high", "low") for row in problems]
+    adapter = [in_mode(attempt(row, "XII" if mode == "high" else "XIII"), mode) for mode in ("high", "low") for row in problems]
+    by_id = {row.id: row for row in problems}
+    pairs = pair_up(problems, verify_rollouts(reversed(base), by_id), verify_rollouts(adapter, by_id))
+    assert [(pair.mode, pair.problem.id) for pair in pairs] == [(mode, row.id) for mode in ("high", "low") for row in problems]
+    assert counts(pairs, mode="high")["fixed"] == 2
+    assert counts(pairs, mode="low")["fixed"] == 0
+    with pytest.raises(InputError, match="were not asked the same: 4 and 3 problems"):
+        pair_up(problems, base, adapter[1:])
+    with pytest.raises(InputError, match="one answer a problem and mode is right"):
+        pair_up(problems, base, [*adapter, adapter[0]])
 
 
 def test_a_problem_that_was_answered_twice_is_not_compared():

@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evaluation.made import HOSTILE, RECEIPT, evidence, rejected
+from tests.evaluation.made import HOSTILE, RECEIPT, evidence, in_modes, rejected
 
 from nemoflow.evaluation.markup import LONGEST, duration, quote, text
 from nemoflow.evaluation.page import accuracy_rows, render
@@ -185,3 +185,23 @@ def test_text_and_marks_have_the_contrast_that_wcag_asks_for(scheme):
     assert contrast(found["good"], found["good-bg"]) >= 4.5
     assert contrast(found["bad"], found["bad-bg"]) >= 4.5
     assert all(contrast(found[mark], found["card"]) >= 3 for mark in ("base", "adapter", "link"))
+
+
+def test_modes_have_a_part_of_their_own_with_accuracy_fixes_tokens_and_runs_of_code():
+    shown = in_modes(("high", "low+python"))
+    reader = Reader(render(shown))
+    assert "Of 12 attempts (each held-out problem in 2 modes) of 1 kind, the base model solves 0 and the adapter 10" in reader.said
+    assert "by mathematical equality" in reader.said
+    assert "McNemar" not in reader.said
+    assert "Accuracy per mode" in reader.said
+    assert re.search(r"low\+python\s*0 %\s*83\.3 %\s*5\s*0\s*\d+\s*100\s*12", reader.said)
+    assert summary(shown)["adapter"]["modes"]["high"]["right"] == 5
+
+
+def test_without_modes_nothing_is_said_of_them(whole):
+    assert "per mode" not in Reader(render(whole)).said
+    assert "modes" not in summary(whole)["adapter"]
+
+
+def test_a_modes_name_is_no_markup():
+    Reader(render(in_modes((HOSTILE, "low"))))

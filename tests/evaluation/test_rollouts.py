@@ -7,9 +7,13 @@ import torch
 from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
 
 from nemoflow.errors import InputError
+from nemoflow.evaluation.code_runs import CodeRuns
 from nemoflow.evaluation.rollouts import Limits, Student, Surroundings, choose, load_student, trace_all
 from nemoflow.prompts.chat import user_message
+from nemoflow.prompts.modes import message
 from nemoflow.prompts.render import render_prefix
+from nemoflow.sandbox.limits import Limits as SandboxLimits
+from nemoflow.sandbox.session import LocalSandbox
 
 PROBLEMS = numerals(7)
 LIMITS = Limits(max_new_tokens=12, batch_size=3)
@@ -131,3 +135,28 @@ def test_a_limit_takes_the_same_problems_in_any_order_and_keeps_their_order():
     assert kept == sorted(kept, key=lambda problem: problem.id)
     assert {problem.id for problem in choose(PROBLEMS[::-1], 4, seed=1)} == {problem.id for problem in kept}
     assert choose(PROBLEMS, 0, seed=1) == choose(PROBLEMS, 99, seed=1) == PROBLEMS
+
+
+def test_each_problem_is_asked_in_each_mode_in_its_words(student):
+    traces = trace_all(student, PROBLEMS, Limits(max_new_tokens=6, batch_size=4, modes=("high", "low")))
+    assert [(trace.mode, trace.problem_id) for trace in traces] == [(mode, row.id) for mode in ("high", "low") for row in PROBLEMS]
+    assert traces[-1].messages[-1].content == message(PROBLEMS[-1].statement, "low")
+    assert len({trace.id for trace in traces}) == len(traces)
+
+
+def test_a_student_that_writes_no_code_says_the_same_with_python_as_by_itself(student):
+    limits = Limits(max_new_tokens=6, batch_size=4, modes=("python",))
+    sandbox_limits = SandboxLimits(calls=2)
+    with CodeRuns(LocalSandbox(sandbox_limits), sandbox_limits) as runs:
+        traces = trace_all(student, PROBLEMS, limits, Surroundings(python=runs))
+    prefixes = [render_prefix(student.tokenizer, message(row.statement, "python")) for row in PROBLEMS]
+    for prefix, trace in zip(prefixes, traces, strict=True):
+        assert trace.meta == {"mode": "python", "calls": []}
+        ids = student.tokenizer(prefix, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        said = student.model.generate(input_ids=ids, max_new_tokens=6, do_sample=False)[0, ids.shape[1] :]
+        assert trace.response == student.tokenizer.decode(said, skip_special_tokens=True)
+
+
+def test_python_needs_a_sandbox(student):
+    with pytest.raises(InputError, match="mode 'low\\+python': its code needs a sandbox to run in"):
+        trace_all(student, PROBLEMS, Limits(max_new_tokens=6, batch_size=4, modes=("low+python",)))

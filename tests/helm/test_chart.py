@@ -296,10 +296,10 @@ def test_a_teacher_gets_its_time_to_start_and_is_not_given_up_before() -> None:
 
 
 def test_the_solver_is_started_as_its_command_line_allows() -> None:
-    values = {"teacher": {"kind": "solver", "port": 8123, "solver": {"errorRate": 0.25, "seed": 7}}}
+    values = {"teacher": {"kind": "solver", "port": 8123, "solver": {"errorRate": 0.25, "seed": 7, "modes": True}}}
     container = of_kind(render(values), "Deployment")["nemoflow-teacher"]["spec"]["template"]["spec"]["containers"][0]
     assert container["command"] == ["nemoflow", "puzzles", "serve"]
-    given = {"host": "0.0.0.0", "port": 8123, "error_rate": 0.25, "seed": 7}
+    given = {"host": "0.0.0.0", "port": 8123, "error_rate": 0.25, "seed": 7, "modes": True}
     assert given.items() <= serve.make_context("serve", list(container["args"])).params.items()
     assert container["image"].partition(":")[0].endswith("/nemoflow/solver-teacher")
 

@@ -136,6 +136,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("teacher.vllm.resources", {"cpu": 1}, "/teacher/vllm/resources"),
     ("teacher.solver.errorRate", 1.5, "/teacher/solver/errorRate"),
     ("teacher.solver.seed", "a", "/teacher/solver/seed"),
+    ("teacher.solver.modes", "yes", "/teacher/solver/modes"),
     ("teacher.solver.resources", {"limits": {"memory": "much"}}, "/teacher/solver/resources/limits/memory"),
     ("teacher.extraEnv", [{"value": "x"}], "/teacher/extraEnv/0"),
     ("teacher.extraEnvFrom", [{"secret": "x"}], "/teacher/extraEnvFrom/0"),

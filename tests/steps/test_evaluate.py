@@ -46,6 +46,25 @@ def test_rollouts_are_verified_and_the_report_counts_them(step):
     assert manifest.engines.keys() == {"torch", "transformers", "peft"}
 
 
+def test_modes_are_asked_counted_and_told_in_the_report_and_its_metrics(step):
+    manifest = step.run(modes=["high", "low+python"], metric="symbolic", **CONFIG)
+    traces = step.rows(manifest, "rollouts")
+    assert [trace.mode for trace in traces] == ["high"] * 9 + ["low+python"] * 9
+    found = report(step, manifest)
+    assert {mode: tally["problems"] for mode, tally in found["modes"].items()} == {"high": 9, "low+python": 9}
+    assert (found["problems"], found["metric"]) == (18, "symbolic")
+    assert {"accuracy.mode.high", "accuracy.mode.low+python"} <= manifest.metrics.keys()
+    assert "math-verify" in manifest.engines
+    without = step.run("without", **CONFIG)
+    assert step.rows(without, "rollouts")[0].meta == {}
+    assert not {"modes", "metric"} & report(step, without).keys()
+
+
+def test_a_mode_comes_once():
+    with pytest.raises(ConfigError, match=r"modes = \['low', 'low'\]: each mode once"):
+        build(EvaluateConfig, {"modes": ["low", "low"]}, "evaluate")
+
+
 def test_the_same_evaluation_in_another_place_has_the_same_bytes(step, tmp_path):
     other = Alone(EVALUATE, step.inputs, tmp_path / "elsewhere")
     one, two = (found.run(**CONFIG).outputs["rollouts"].files[0].digest for found in (step, other))

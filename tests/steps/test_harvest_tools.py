@@ -77,6 +77,19 @@ def test_a_teacher_with_python_is_harvested_once_a_trace_with_its_calls(world, s
         assert other.metrics["reused"] == 0  # other limits are another way to answer
 
 
+@pytest.mark.parametrize("style", ["fences", "calls"])
+def test_each_turn_of_a_teacher_with_python_is_told_the_effort_as_its_family_has_it(world, tmp_path, style):
+    with PythonTeacher() as server:
+        alone = world(server, count=1)
+        write_endpoint(tmp_path / "endpoint", server.url, model="openai/gpt-oss-120b")
+        rows = alone.rows(alone.run(samples=1, tools=style, efforts=["high", "medium", "low"], **QUICK), "traces")
+    turns = {}
+    for body in server.bodies:
+        turns.setdefault(body["reasoning_effort"], []).append(sum(turn["role"] == "assistant" for turn in body["messages"]))
+    assert turns == {effort: [0, 1, 2] for effort in ("high", "medium", "low")}
+    assert [row.meta["mode"] for row in rows] == ["high+python", "medium+python", "low+python"]
+
+
 def serve(*options):
     process = subprocess.Popen(
         [sys.executable, "-m", "nemoflow.cli.main", "sandbox", "serve", "--port", "0", *options], stdout=subprocess.PIPE, text=True

@@ -1,6 +1,7 @@
 import pytest
 from tests.steps.alone import Alone
 
+from nemoflow.answers.competition import verify
 from nemoflow.config import build
 from nemoflow.errors import ConfigError
 from nemoflow.steps.make_problems import MAKE_PROBLEMS, MakeProblemsConfig
@@ -40,3 +41,19 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(tmp_path):
 def test_a_wrong_kind_or_count_is_named(values, message):
     with pytest.raises(ConfigError, match=message):
         build(MakeProblemsConfig, values, "make-problems")
+
+
+def test_gold_answers_are_missing_or_wrong_in_their_shares_and_only_where_one_learns(tmp_path):
+    counts = {"train": {"unit": 300}, "eval": {"unit": 50}}
+    whole, spoilt = made(tmp_path / "a", **counts), made(tmp_path / "b", missing_gold=0.2, wrong_gold=0.1, **counts)
+    assert spoilt[2] == whole[2]
+    assert [row.model_copy(update={"gold": None}) for row in spoilt[1]] == [row.model_copy(update={"gold": None}) for row in whole[1]]
+    missing = sum(row.gold is None for row in spoilt[1])
+    wrong = [(row, gold) for row, gold in zip(spoilt[1], whole[1], strict=True) if row.gold not in (None, gold.gold)]
+    assert (missing / 300, len(wrong) / 300) == (pytest.approx(0.2, abs=0.07), pytest.approx(0.1, abs=0.06))
+    assert not any(verify(gold.gold, row.gold) for row, gold in wrong)
+
+
+def test_more_than_all_gold_answers_cannot_be_spoilt():
+    with pytest.raises(ConfigError, match=r"missing_gold 0\.6 and wrong_gold 0\.6: together at most 1"):
+        build(MakeProblemsConfig, {"missing_gold": 0.6, "wrong_gold": 0.6}, "make-problems")

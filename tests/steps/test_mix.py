@@ -8,6 +8,7 @@ from tests.steps.alone import Alone, write_lines
 
 from nemoflow.errors import ConfigError, InputError
 from nemoflow.prompts.chat import user_message
+from nemoflow.prompts.modes import message
 from nemoflow.steps.mix import MIX
 
 TRACES = [trace(f"t{number}", number=number, seconds=number / 7) for number in range(30)]
@@ -76,3 +77,14 @@ def test_an_empty_set_of_problems_is_refused_by_its_address(tmp_path):
     write_lines(step.inputs["problems"], [])
     with pytest.raises(InputError, match=r"problems\.jsonl: the input problems holds no rows"):
         step.run()
+
+
+def test_prompts_say_their_modes_where_that_is_asked_for_and_a_mode_that_nobody_knows_is_left_out(tmp_path):
+    modes = ["", "low", "high+python", "frantic"]
+    step = alone(tmp_path, [trace(f"t{number}", number=number, meta={"mode": mode}) for number, mode in enumerate(modes)])
+    prompts = {row.problem_id: row.prompt for row in step.rows(step.run(), "corpus")}
+    assert prompts == {f"p{number}": user_message(problem(number).statement) for number in range(4)}
+    manifest = step.run("told", tell_modes=True)
+    told = {row.problem_id: row.prompt for row in step.rows(manifest, "corpus")}
+    assert told == {f"p{number}": message(problem(number).statement, modes[number]) for number in range(3)}
+    assert manifest.dropped == {"unknown-mode": 1}

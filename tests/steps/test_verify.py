@@ -99,3 +99,14 @@ def test_an_empty_input_is_refused_by_its_address(tmp_path, empty):
 def test_a_trace_is_not_judged_by_the_gold_of_another_problem_with_its_id(tmp_path):
     with pytest.raises(InputError, match=r"traces\.jsonl: problem id 'p1' stands for 'Another\?' here"):
         alone(tmp_path, [problem(1)], [trace("a", statement="Another?", verdict=None)]).run()
+
+
+def test_more_traces_are_verified_behind_the_others_and_must_be_of_the_same_problems(tmp_path):
+    step = alone(tmp_path, PROBLEMS, TRACES)
+    step.inputs["more"] = write_lines(tmp_path / "more.jsonl", [trace("g", verdict=None, meta={"mode": "low+python"})])
+    manifest = step.run()
+    assert [row.id for row in step.rows(manifest, "traces")] == ["a", "b", "c", "d", "e", "f", "g"]
+    assert manifest.metrics["pass_rate.mode.low+python"] == 1.0
+    step.inputs["more"] = write_lines(tmp_path / "more.jsonl", [trace("g", verdict=None, number=9)])
+    with pytest.raises(InputError, match=r"more\.jsonl: trace g: problem_id 'p9' is no problem of .*problems\.jsonl"):
+        step.run("other")

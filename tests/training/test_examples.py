@@ -44,3 +44,21 @@ def test_a_row_is_kept_whole_or_dropped_with_its_reason(tokenizer, max_length):
 def test_a_response_that_does_not_think_first_is_refused(tokenizer):
     with pytest.raises(InputError, match="starts with '<think>"):
         encode(tokenizer, "2 + 2", "\\boxed{4}")
+
+
+CODE = "<think>\nI ask.\n```python\nprint(4)\n```\n```output\n4\n```\n[7 blocks left]\nIt prints 4.\n</think>\n\\boxed{4}"
+
+
+def test_what_python_printed_is_read_and_not_learned_where_that_is_asked_for(tokenizer):
+    learned, read = encode(tokenizer, "2 + 2", CODE), encode(tokenizer, "2 + 2", CODE, learn_outputs=False)
+    assert read.input_ids == learned.input_ids
+    assert learned.labels == [IGNORED] * len(learned.prompt) + learned.completion
+    labels = [token for token in read.labels if token != IGNORED]
+    printed = "```output\n4\n```\n[7 blocks left]\n"
+    assert tokenizer.decode(labels) == CODE.removeprefix("<think>\n").replace(printed, "") + "<|im_end|>"
+
+
+def test_a_response_without_code_has_the_same_row_either_way(tokenizer):
+    for problem in puzzles(5):
+        asked = example(problem)
+        assert encode(tokenizer, asked.prompt, asked.response, learn_outputs=False) == encode(tokenizer, asked.prompt, asked.response)

@@ -11,7 +11,7 @@
 {{- if not (.root.Files.Get (printf "files/workflows/%s.yaml" .section.workflow)) }}
 {{- fail (printf "%s.workflow: %q is none of files/workflows" .where .section.workflow) }}
 {{- end }}
-{{- printf "nemoflow-%s-%s" .section.workflow (.root.Chart.AppVersion | lower | replace "+" "-") }}
+{{- printf "nemoflow-%s-%s" (.section.workflow | replace "_" "-") (.root.Chart.AppVersion | lower | replace "+" "-") }}
 {{- end }}
 {{- end }}
 

@@ -81,6 +81,9 @@ args:
   - --port={{ .Values.teacher.port }}
   - --error-rate={{ $solver.errorRate }}
   - --seed={{ $solver.seed }}
+  {{- if $solver.modes }}
+  - --modes
+  {{- end }}
 env:
   - {name: HOME, value: /tmp}
   {{- with .Values.teacher.extraEnv }}

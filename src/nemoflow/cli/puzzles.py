@@ -43,9 +43,10 @@ def puzzles() -> None:
 @click.option(
     "--seed", type=click.IntRange(0, 2**53), default=0, show_default=True, help="Decides which answers have a mistake, and which one."
 )
+@click.option("--modes", is_flag=True, help="Heed efforts, write Python where it is run, and judge answers.")
 @_style
 @_learn_from
-def serve(port: int, host: str, error_rate: float, seed: int, style: str, lessons: tuple[Path, ...]) -> None:
+def serve(port: int, host: str, error_rate: float, seed: int, modes: bool, style: str, lessons: tuple[Path, ...]) -> None:
     """Answer puzzles by solver, as an OpenAI-compatible model server.
 
     A puzzle whose examples leave the answer open gets none: nothing is learned from a guess.
@@ -61,7 +62,7 @@ def serve(port: int, host: str, error_rate: float, seed: int, style: str, lesson
     _require_style(style)
     read = [problem.statement for file in lessons for problem in _read(file)]
     learned = digest_of(read) if read else ""
-    persona = Persona(error_rate, seed, style=style, known=learn(read), learned=learned)
+    persona = Persona(error_rate, seed, style=style, known=learn(read), learned=learned, modes=modes)
     teacher.serve(persona, host, port, lambda url: click.echo(f"{persona.model} answers at {url}"))
 
 

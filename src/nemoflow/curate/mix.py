@@ -22,7 +22,8 @@ from nemoflow.curate.pass_rate import mode_of
 from nemoflow.curate.recipe import Candidate, Recipe, choose
 from nemoflow.curate.statements import statement_of
 from nemoflow.errors import InputError
-from nemoflow.prompts.chat import THINK_CLOSE, THINK_OPEN, render_response, split_response, user_message
+from nemoflow.prompts.chat import THINK_CLOSE, THINK_OPEN, render_response, split_response
+from nemoflow.prompts.modes import MODES, message
 from nemoflow.records import Example, Trace
 
 CHARS_A_TOKEN = 4
@@ -85,7 +86,7 @@ class Mixture:
             trace_id=trace.id,
             category=trace.category,
             source=trace.source,
-            prompt=user_message(statement_of(trace)),
+            prompt=message(statement_of(trace), mode_of(trace) if self.recipe.tell_modes else ""),
             response=response,
         )
 
@@ -100,7 +101,7 @@ def plan(traces: Iterable[Trace], recipe: Recipe) -> Mixture:
         if trace.id in seen:
             raise InputError(f"row {mixture.rows_in}: trace id {trace.id!r} occurs twice; `dedup` leaves one of each")
         seen.add(trace.id)
-        if reason := _unusable(trace):
+        if reason := _unusable(trace, recipe):
             mixture.reasons[reason] += 1
         else:
             mixture.candidates.append(candidate_of(trace))
@@ -136,9 +137,11 @@ def _counted(candidates: list[Candidate], recipe: Recipe) -> dict[str, object]:
     }
 
 
-def _unusable(trace: Trace) -> str:
+def _unusable(trace: Trace, recipe: Recipe) -> str:
     if not statement_of(trace).strip():
         return "no-statement"
+    if recipe.tell_modes and mode_of(trace) not in ("", *MODES):
+        return "unknown-mode"
     return "no-answer-to-learn" if response_of(trace) is None else ""
 
 

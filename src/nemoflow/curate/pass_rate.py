@@ -47,8 +47,7 @@ Rates = Mapping[str, Mapping[str, Rate]]
 
 def mode_of(trace: Trace) -> str:
     """The word of its mode, empty where it has none."""
-    mode = trace.meta.get("mode", "")
-    return mode if isinstance(mode, str) else ""
+    return trace.mode
 
 
 def pass_rates(traces: Iterable[Trace]) -> dict[str, dict[str, Rate]]:

@@ -55,6 +55,8 @@ class Recipe:
     """A mode with a smaller part of its bucket does not shrink the others to its size; it keeps what it has."""
     max_rows: int | None = None
     seed: int = 0
+    tell_modes: bool = False
+    """Prompts say the mode of their trace."""
 
     def copies(self, trace_id: str, source: str) -> int:
         """How often a trace goes in."""

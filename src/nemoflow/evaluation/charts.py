@@ -61,6 +61,48 @@ def accuracy_chart_svg(rows: Sequence[AccuracyRow], *, standalone: bool = False)
     return _svg(height, f"Accuracy by kind. {said}", parts, STANDALONE_STYLE if standalone else "")
 
 
+def costs_svg(rows: Sequence[AccuracyRow]) -> str:
+    """A point for each row and model: mean tokens of an answer across, accuracy up; the adapter's points carry the rows' names."""
+    height, bottom, top = 240, 34, 26
+    ticks = _ticks(0.0, max((tally.mean_tokens for row in rows for tally in (row.base, row.adapter)), default=0.0) or 1.0)
+
+    def place(tally: Tally) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * tally.mean_tokens / ticks[-1]
+        return x, height - bottom - (height - bottom - top) * tally.accuracy
+
+    parts = []
+    for share in range(0, 101, 25):
+        y = height - bottom - (height - bottom - top) * share / 100
+        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="muted" x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{share}</text>')
+    for tick in ticks:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * tick / ticks[-1]
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{height - bottom + 16}" text-anchor="middle">{tick:,.0f}</text>')
+    taken = [(x - 6, x + 6, y + 4) for row in rows for x, y in (place(row.base), place(row.adapter))]
+    for row in rows:
+        for name, tally in (("base", row.base), ("adapter", row.adapter)):
+            x, y = place(tally)
+            parts.append(f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>')
+        parts.append(_label(row.name, *place(row.adapter), taken))
+    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">tokens an answer</text>')
+    parts.append('<text class="muted" x="2" y="10">% right</text>')
+    said = "; ".join(f"{row.name}: {percent(row.adapter.accuracy)} at {row.adapter.mean_tokens:.0f} tokens" for row in rows)
+    return _svg(height, f"Accuracy of the adapter over tokens. {said}", parts)
+
+
+def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> str:
+    """A point's name beside it, higher or lower where something stands already; `taken` is that, as (start, end, height)."""
+    is_left = x > WIDTH * 0.6
+    width = 7.2 * len(name)
+    start, end = (x - 8 - width, x - 8) if is_left else (x + 8, x + 8 + width)
+    steps = sorted(range(-12, 13), key=lambda step: (abs(step), step))
+    heights = [y + 4 + 13 * step for step in steps if 24 <= y + 4 + 13 * step <= 205]
+    free = (at for at in heights if all(abs(at - other) >= 12.5 or end < left or start > right for left, right, other in taken))
+    at = next(free, min(max(y + 4, 24.0), 205.0))
+    taken.append((start, end, at))
+    return f'<text x="{end if is_left else start:.1f}" y="{at:.1f}" text-anchor="{"end" if is_left else "start"}">{text(name)}</text>'
+
+
 def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
     """A line through the points, from zero up; long runs are averaged over stretches of equal length."""
     thin = _thin(points, 300)

@@ -16,11 +16,16 @@ CHANGES: tuple[Change, ...] = ("fixed", "broken", "wrong", "right")
 
 @dataclass(frozen=True)
 class Pair:
-    """One problem, and what both models made of it."""
+    """One problem (in one mode, where modes were told), and what both models made of it."""
 
     problem: Problem
     base: Trace
     adapter: Trace
+
+    @property
+    def mode(self) -> str:
+        """The mode in which both were asked; empty without modes."""
+        return self.adapter.mode
 
     @property
     def change(self) -> Change:
@@ -32,35 +37,45 @@ class Pair:
 
 
 def pair_up(problems: Iterable[Problem], base: Iterable[Trace], adapter: Iterable[Trace]) -> list[Pair]:
-    """Pairs in the order of the problems, whose ids are unique; InputError where the two were not asked the same, or one of them twice."""
-    before, after = _by_problem(base, "base"), _by_problem(adapter, "adapter")
+    """Pairs in the order of the modes, then of the problems, whose ids are unique.
+
+    InputError where the two were not asked the same, or one of them twice.
+    """
+    before, after = _by_ask(base, "base"), _by_ask(adapter, "adapter")
     if before.keys() != after.keys():
-        alone = min(before.keys() ^ after.keys())
+        alone = min(before.keys() ^ after.keys())[0]
         raise InputError(
             f"base and adapter were not asked the same: {len(before)} and {len(after)} problems, {alone!r} is in one of them only;"
-            " evaluate both with the same problems, limit and seed"
+            " evaluate both with the same problems, limit, seed and modes"
         )
-    pairs = [Pair(problem, before[problem.id], after[problem.id]) for problem in problems if problem.id in before]
+    known = list(problems)
+    modes = dict.fromkeys(mode for _, mode in after)
+    asked = [(problem, (problem.id, mode)) for mode in modes for problem in known]
+    pairs = [Pair(problem, before[key], after[key]) for problem, key in asked if key in before]
     if len(pairs) < len(before):
-        unknown = min(before.keys() - {pair.problem.id for pair in pairs})
+        unknown = min(before.keys() - {(pair.problem.id, pair.mode) for pair in pairs})[0]
         raise InputError(f"a rollout answers problem {unknown!r}, which is not among the report's problems; wire those that were evaluated")
     return pairs
 
 
-def _by_problem(traces: Iterable[Trace], who: str) -> dict[str, Trace]:
-    found: dict[str, Trace] = {}
+def _by_ask(traces: Iterable[Trace], who: str) -> dict[tuple[str, str], Trace]:
+    """Traces by problem and mode."""
+    found: dict[tuple[str, str], Trace] = {}
     for row, trace in enumerate(traces, 1):
-        if trace.problem_id in found:
+        key = (trace.problem_id, trace.mode)
+        if key in found:
             raise InputError(
-                f"{who}'s rollouts: row {row}: problem {trace.problem_id!r} was answered in a row before; one answer a problem is right"
+                f"{who}'s rollouts: row {row}: problem {trace.problem_id!r} was answered in a row before; one answer a problem"
+                f"{' and mode' if trace.mode else ''} is right"
             )
-        found[trace.problem_id] = trace
+        found[key] = trace
     return found
 
 
-def counts(pairs: Iterable[Pair], kind: str | None = None) -> dict[Change, int]:
-    """How many problems of a kind (None: of all) changed in which way."""
-    found = [pair.change for pair in pairs if kind is None or pair.problem.category == kind]
+def counts(pairs: Iterable[Pair], kind: str | None = None, mode: str | None = None) -> dict[Change, int]:
+    """How many problems of a kind and a mode (None: of all) changed in which way."""
+    chosen = (pair for pair in pairs if kind in (None, pair.problem.category) and mode in (None, pair.mode))
+    found = [pair.change for pair in chosen]
     return {change: found.count(change) for change in CHANGES}
 
 

@@ -10,6 +10,7 @@ from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_sv
 from nemoflow.evaluation.compare import counts, mcnemar
 from nemoflow.evaluation.markup import figure, section, table, text
 from nemoflow.evaluation.page_examples import dropped_examples, examples_section
+from nemoflow.evaluation.page_modes import modes_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
@@ -25,6 +26,7 @@ def render(evidence: Evidence) -> str:
         (
             _headline(evidence),
             _accuracy_section(evidence),
+            modes_section(evidence),
             _learning_section(evidence),
             dropped_section(evidence, dropped_examples(evidence)),
             run_section(evidence),
@@ -46,18 +48,29 @@ def _headline(evidence: Evidence) -> str:
     base, adapter = evidence.base.overall, evidence.adapter.overall
     changes = counts(evidence.pairs)
     kinds = len(evidence.adapter.kinds)
-    chance = _chance(mcnemar(changes["fixed"], changes["broken"]))
-    revision = text(evidence.settings["revision"]).upper()
     return (
         f'<header><p class="eyebrow">nemoflow report · run <b>{text(evidence.run)}</b></p>'
         "<h1>What the adapter learned</h1>"
         f'<div class="scores">{_score("base model", base, "base")}<div class="arrow" aria-hidden="true">→</div>'
         f"{_score('with the adapter', adapter, 'adapter')}</div>"
-        f'<p class="lead">Of {adapter.problems:,} held-out problems of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
+        f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f" (exact McNemar p&nbsp;{chance}). Scored by the contest's metric, revision {revision},"
-        " one greedy attempt each.</p></header>"
+        f"{_chance(evidence)}. Scored by {_metric(evidence)}, one greedy attempt each.</p></header>"
     )
+
+
+def _asked(evidence: Evidence) -> str:
+    """What was tried: problems, or attempts where each was asked in several modes."""
+    attempts, modes = evidence.adapter.overall.problems, len(evidence.adapter.modes)
+    if modes < 2:
+        return f"{attempts:,} held-out problems"
+    return f"{attempts:,} attempts (each held-out problem in {modes} modes)"
+
+
+def _metric(evidence: Evidence) -> str:
+    if evidence.settings.get("metric") == "symbolic":
+        return "mathematical equality"
+    return f"the contest's metric, revision {text(evidence.settings['revision']).upper()}"
 
 
 def _score(name: str, tally: Tally, css: str) -> str:
@@ -68,8 +81,13 @@ def _score(name: str, tally: Tally, css: str) -> str:
     )
 
 
-def _chance(chance: float) -> str:
-    return "&lt;&nbsp;0.001" if chance < 0.001 else f"=&nbsp;{chance:.3f}"
+def _chance(evidence: Evidence) -> str:
+    """McNemar's p; none over several modes, since attempts at one problem are not independent."""
+    if len(evidence.adapter.modes) > 1:
+        return ""
+    changes = counts(evidence.pairs)
+    chance = mcnemar(changes["fixed"], changes["broken"])
+    return f" (exact McNemar p&nbsp;{'&lt;&nbsp;0.001' if chance < 0.001 else f'=&nbsp;{chance:.3f}'})"
 
 
 def accuracy_rows(evidence: Evidence) -> list[AccuracyRow]:

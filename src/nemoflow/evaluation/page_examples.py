@@ -34,13 +34,17 @@ def dropped_examples(evidence: Evidence) -> str:
 def _example(pair: Pair, *, is_open: bool) -> str:
     return (
         f'<details{" open" if is_open else ""}><summary><span class="badge {pair.change}">{WORDS[pair.change]}</span> '
-        f"{text(pair.problem.category)} · gold <code>{text(pair.problem.gold)}</code> · base <code>{_extracted(pair.base)}</code>"
+        f"{_kind(pair)} · gold <code>{text(pair.problem.gold)}</code> · base <code>{_extracted(pair.base)}</code>"
         f" · adapter <code>{_extracted(pair.adapter)}</code></summary>"
         f"{quote('Problem', pair.problem.statement)}"
         f'<div class="columns"><div>{_answered("Base model", pair.base)}</div>'
         f"<div>{_answered('With the adapter', pair.adapter)}</div></div>"
         "</details>"
     )
+
+
+def _kind(pair: Pair) -> str:
+    return text(f"{pair.problem.category} · {pair.mode}" if pair.mode else pair.problem.category)
 
 
 def _asked(trace: Trace) -> str:

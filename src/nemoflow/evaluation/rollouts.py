@@ -1,16 +1,18 @@
-"""Rollouts of the student: one greedy attempt a problem, as the contest decodes, by transformers on a CPU or one GPU.
+"""Rollouts of the student: one greedy attempt a problem and mode, as the contest decodes, by transformers on a CPU or one GPU.
 
     student = load_student(base, adapter, threads=1)
     for batch in roll_out(student, problems, limits):
         ...
 
 The prompt is the contest's user message under the model's own chat template; the response begins inside the thinking block
-and ends at the end of the turn or at the limit. Special tokens are left out of the text, as vLLM leaves them out.
+and ends at the end of the turn or at the limit. Special tokens are left out of the text, as vLLM leaves them out. A student that was
+taught modes is asked in each of them, in the words of its corpus (prompts/modes.py); with Python its code is run (code_runs.py).
 """
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +22,12 @@ import xxhash
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError, Stopped
+from nemoflow.evaluation.code_runs import CodeRuns, Said, block_within, write_all
 from nemoflow.evaluation.kept import KeptBatches
 from nemoflow.models.noise import hush_libraries
+from nemoflow.prompts.modes import has_python, message
 from nemoflow.prompts.render import render_prefix
-from nemoflow.prompts.teacher import ask
-from nemoflow.records import Problem, Trace, Usage
+from nemoflow.records import Message, Problem, Trace, Usage
 
 END_OF_TURN = "<|im_end|>"
 
@@ -49,6 +52,8 @@ class Limits:
     max_new_tokens: int
     batch_size: int
     revision: Revision = "c"
+    modes: tuple[str, ...] = ("",)
+    """Each problem is asked in each of them; the empty one is the contest's own message."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,20 @@ class Surroundings:
     advanced: Callable[[list[Trace]], None] = lambda batch: None
     """Sees each batch, those that an earlier attempt finished as well."""
     stopping: Callable[[], bool] = lambda: False
+    python: CodeRuns | None = None
+    """Where code runs; needed for modes with Python."""
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One attempt to make."""
+
+    problem: Problem
+    mode: str
+
+    @property
+    def message(self) -> str:
+        return message(self.problem.statement, self.mode)
 
 
 def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0) -> Student:
@@ -88,24 +107,19 @@ def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtyp
 def roll_out(
     student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None
 ) -> Iterator[list[tuple[int, Trace]]]:
-    """(index of the problem, trace) a batch; batches go from the longest prompts to the shortest, so that little is padded.
+    """(index of the attempt, trace) a batch; attempts are numbered mode by mode, in the order of the problems.
 
-    Raises Stopped within a token of the wish to stop; finished batches are kept, and found again by the next attempt.
+    Batches go from the longest prompts to the shortest, so that little is padded; those with Python come last, by themselves. Raises
+    Stopped within a token of the wish to stop; finished batches are kept, and found again by the next attempt.
     """
     around = around or Surroundings()
     kept = KeptBatches(around.kept) if around.kept else None
-    prefixes = [render_prefix(student.tokenizer, ask(problem.statement)[-1].content) for problem in problems]
-    prompts = [student.tokenizer(prefix, add_special_tokens=False)["input_ids"] for prefix in prefixes]
-    order = sorted(range(len(problems)), key=lambda index: -len(prompts[index]))
-    for start in range(0, len(order), limits.batch_size):
-        batch = order[start : start + limits.batch_size]
-        traces = kept.find([_identity(student, problems[index], limits) for index in batch]) if kept else None
+    asks = [_Ask(problem, mode) for mode in limits.modes for problem in problems]
+    prompts = [student.tokenizer(render_prefix(student.tokenizer, ask.message), add_special_tokens=False)["input_ids"] for ask in asks]
+    for batch in _batches(asks, prompts, limits.batch_size):
+        traces = kept.find([_identity(student, asks[index], limits, around) for index in batch]) if kept else None
         if traces is None:
-            responses = _generate(student, [prompts[index] for index in batch], limits.max_new_tokens, around.stopping)
-            traces = [
-                _trace(student, problems[index], len(prompts[index]), tokens, limits)
-                for index, tokens in zip(batch, responses, strict=True)
-            ]
+            traces = _attempt(student, [asks[index] for index in batch], [prompts[index] for index in batch], limits, around)
             if kept:
                 kept.keep(traces)
                 around.saved()
@@ -113,12 +127,30 @@ def roll_out(
         yield list(zip(batch, traces, strict=True))
 
 
+def _batches(asks: Sequence[_Ask], prompts: Sequence[list[int]], size: int) -> Iterator[list[int]]:
+    order = sorted(range(len(asks)), key=lambda index: -len(prompts[index]))
+    for python in (False, True):
+        alike = [index for index in order if has_python(asks[index].mode) == python]
+        yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+
+def _attempt(student: Student, asks: Sequence[_Ask], prompts: Sequence[list[int]], limits: Limits, around: Surroundings) -> list[Trace]:
+    if not has_python(asks[0].mode):
+        responses = [Said(tokens, len(tokens)) for tokens in _generate(student, prompts, limits.max_new_tokens, around.stopping)]
+    elif around.python is None:
+        raise InputError(f"mode {asks[0].mode!r}: its code needs a sandbox to run in")
+    else:
+        generate = partial(_generate, student, stopping=around.stopping, pauses=True)
+        responses = write_all(student.tokenizer, prompts, limits.max_new_tokens, around.python, generate)
+    return [_trace(student, ask, len(prompt), said, limits, around) for ask, prompt, said in zip(asks, prompts, responses, strict=True)]
+
+
 def trace_all(student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None) -> list[Trace]:
-    """All traces in the order of the problems."""
+    """All traces, mode by mode, in the order of the problems."""
     traces: dict[int, Trace] = {}
     for batch in roll_out(student, problems, limits, around):
         traces.update(batch)
-    return [traces[index] for index in range(len(problems))]
+    return [traces[index] for index in sorted(traces)]
 
 
 def choose(problems: Sequence[Problem], limit: int, seed: int) -> list[Problem]:
@@ -170,14 +202,20 @@ def _padding(tokenizer: Any, stops: tuple[int, ...]) -> int:
     return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stops[0])
 
 
-def _generate(student: Student, prompts: Sequence[list[int]], max_new_tokens: int, stopping: Callable[[], bool]) -> list[list[int]]:
+def _generate(
+    student: Student, prompts: Sequence[list[int]], max_new_tokens: int, stopping: Callable[[], bool], pauses: bool = False
+) -> list[list[int]]:
+    """What the student goes on with; with `pauses` up to the end of a block of code at most, and padding behind it."""
     import torch
 
     def watch(ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Asked after every token; an exception is the way out, as a batch that ends early looks like a finished one."""
         if stopping():
             raise Stopped("evaluate: stopped within a batch; the rollouts of finished batches are kept")
-        return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+        if not pauses:
+            return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+        paused = [_ends_a_line(student, row) and block_within(student.tokenizer, row) is not None for row in ids[:, width:].tolist()]
+        return torch.tensor(paused, device=ids.device)
 
     width = max(map(len, prompts))
     padding = student.model.generation_config.pad_token_id
@@ -190,28 +228,39 @@ def _generate(student: Student, prompts: Sequence[list[int]], max_new_tokens: in
     return [_until_stop(row, student.stops) for row in output[:, width:].tolist()]
 
 
+def _ends_a_line(student: Student, tokens: Sequence[int]) -> bool:
+    return "\n" in student.tokenizer.decode(tokens[-1:])
+
+
 def _until_stop(tokens: list[int], stops: tuple[int, ...]) -> list[int]:
     """A response up to and with its stop token; what follows is padding."""
     end = next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))
     return tokens[:end]
 
 
-def _identity(student: Student, problem: Problem, limits: Limits) -> str:
-    return xxhash.xxh3_128_hexdigest(orjson.dumps([problem.id, problem.statement, student.name, limits.max_new_tokens]))
+def _identity(student: Student, ask: _Ask, limits: Limits, around: Surroundings) -> str:
+    parts: list[Any] = [ask.problem.id, ask.problem.statement, student.name, limits.max_new_tokens]
+    if ask.mode:
+        parts.append(ask.mode)
+    if around.python and has_python(ask.mode):
+        parts.append(around.python.limits.model_dump())
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(parts))
 
 
-def _trace(student: Student, problem: Problem, prompt_tokens: int, tokens: list[int], limits: Limits) -> Trace:
-    is_finished = bool(tokens) and tokens[-1] in student.stops
-    response = student.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+def _trace(student: Student, ask: _Ask, prompt_tokens: int, said: Said, limits: Limits, around: Surroundings) -> Trace:
+    is_finished = bool(said.tokens) and said.tokens[-1] in student.stops
+    response = student.tokenizer.decode(said.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    calls = {"calls": said.calls} if has_python(ask.mode) else {}
     return Trace(
-        id=_identity(student, problem, limits),
-        problem_id=problem.id,
-        category=problem.category,
+        id=_identity(student, ask, limits, around),
+        problem_id=ask.problem.id,
+        category=ask.problem.category,
         source="student",
         model=student.name,
-        messages=ask(problem.statement),
+        messages=(Message(role="user", content=ask.message),),
         response=response,
         answer=boxed_answer(response, limits.revision),
         finish="stop" if is_finished else "length",
-        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(tokens)),
+        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=said.written),
+        meta={"mode": ask.mode, **calls} if ask.mode else {},
     )

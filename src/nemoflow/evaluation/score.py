@@ -6,11 +6,11 @@ The interval is Wilson's (E. B. Wilson, "Probable inference, the law of successi
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nemoflow.answers.boxed import Revision
-from nemoflow.answers.verdicts import Attempt, by_competition
+from nemoflow.answers.verdicts import Attempt, Metric, open_verifier
 from nemoflow.errors import InputError
 from nemoflow.records import Problem, Trace
 
@@ -66,6 +66,11 @@ class Tally:
         return self.right / self.problems if self.problems else 0.0
 
     @property
+    def mean_tokens(self) -> float:
+        """Generated for one answer."""
+        return self.tokens / self.problems if self.problems else 0.0
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the accuracy."""
         return wilson(self.right, self.problems)
@@ -102,6 +107,8 @@ class Score:
     """What a model is worth on a set of problems."""
 
     kinds: Mapping[str, Tally]
+    modes: Mapping[str, Tally] = field(default_factory=dict)
+    """The same attempts by mode; empty where no mode was told."""
 
     @property
     def overall(self) -> Tally:
@@ -109,8 +116,9 @@ class Score:
         return sum(self.kinds.values(), Tally())
 
     def to_json(self) -> dict[str, Any]:
-        """The overall counts, and those of each kind under `kinds`."""
-        return {**self.overall.to_json(), "kinds": {kind: tally.to_json() for kind, tally in self.kinds.items()}}
+        """The overall counts, those of each kind under `kinds`, and of each mode under `modes` where there are any."""
+        modes = {"modes": {mode: tally.to_json() for mode, tally in self.modes.items()}} if self.modes else {}
+        return {**self.overall.to_json(), "kinds": {kind: tally.to_json() for kind, tally in self.kinds.items()}, **modes}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: str) -> "Score":
@@ -118,7 +126,13 @@ class Score:
         kinds = value.get("kinds")
         if not isinstance(kinds, dict) or not kinds:
             raise InputError(f"{where}: kinds: {_found(value, 'kinds')}; the counts of each kind were expected, as `evaluate` writes them")
-        return cls({kind: Tally.from_json(tally, f"{where}: kinds.{kind}") for kind, tally in kinds.items()})
+        modes = value.get("modes", {})
+        if not isinstance(modes, dict):
+            raise InputError(f"{where}: modes: {_found(value, 'modes')}; the counts of each mode were expected, as `evaluate` writes them")
+        return cls(
+            {kind: Tally.from_json(tally, f"{where}: kinds.{kind}") for kind, tally in kinds.items()},
+            {mode: Tally.from_json(tally, f"{where}: modes.{mode}") for mode, tally in modes.items()},
+        )
 
 
 def need_gold(problems: Iterable[Problem], where: str) -> None:
@@ -128,17 +142,26 @@ def need_gold(problems: Iterable[Problem], where: str) -> None:
             raise InputError(f"{where}: {_no_gold(problem)}")
 
 
-def verify_rollouts(traces: Iterable[Trace], problems: Mapping[str, Problem], revision: Revision = "c") -> list[Trace]:
+def verify_rollouts(
+    traces: Iterable[Trace], problems: Mapping[str, Problem], revision: Revision = "c", metric: Metric = "competition"
+) -> list[Trace]:
     """The traces with their verdicts; a problem without a gold answer cannot be scored and stops it."""
-    return [trace.model_copy(update={"verdict": by_competition(_attempt(trace, problems[trace.problem_id]), revision)}) for trace in traces]
+    rows = list(traces)
+    with open_verifier(metric, revision) as verdicts:
+        found = verdicts(_attempt(trace, problems[trace.problem_id]) for trace in rows)
+        return [trace.model_copy(update={"verdict": verdict}) for trace, verdict in zip(rows, found, strict=True)]
 
 
 def score(traces: Iterable[Trace]) -> Score:
-    """Add up verified traces by kind, kinds in alphabetical order."""
+    """Add up verified traces by kind, kinds in alphabetical order, and by mode."""
     kinds: dict[str, Tally] = {}
+    modes: dict[str, Tally] = {}
     for trace in traces:
-        kinds[trace.category] = kinds.get(trace.category, Tally()) + Tally.of(trace)
-    return Score(dict(sorted(kinds.items())))
+        one = Tally.of(trace)
+        kinds[trace.category] = kinds.get(trace.category, Tally()) + one
+        if trace.mode:
+            modes[trace.mode] = modes.get(trace.mode, Tally()) + one
+    return Score(dict(sorted(kinds.items())), modes)
 
 
 def is_right(trace: Trace) -> bool:

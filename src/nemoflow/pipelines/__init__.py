@@ -3,4 +3,6 @@
 PIPELINES = {
     "competition": "nemoflow.pipelines.competition:competition",
     "demo": "nemoflow.pipelines.demo:demo",
+    "nemotron_demo": "nemoflow.pipelines.nemotron_math:nemotron_demo",
+    "nemotron_math": "nemoflow.pipelines.nemotron_math:nemotron_math",
 }

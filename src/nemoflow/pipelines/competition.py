@@ -3,7 +3,7 @@
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Pipeline, Source
 from nemoflow.flow.workflow import Workflow
-from nemoflow.pipelines.core import collect, curate, release, teach
+from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, release, teach
 from nemoflow.steps import HARVEST_PUBLIC, LOAD_PROBLEMS, WAKE_TEACHER
 from nemoflow.steps.load_problems import LoadProblemsConfig
 
@@ -26,8 +26,8 @@ def competition(workflow: Workflow) -> Pipeline:
     nodes += [
         workflow.node("wake-teacher", WAKE_TEACHER),
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
-        *curate(workflow, problems, held_out, extra),
-        *teach(workflow, held_out, model, extra),
+        *curate(workflow, {**LEARNED_FROM, **extra}, problems, held_out),
+        *teach(workflow, held_out, model, {**SEEN, **extra}),
     ]
     return Pipeline("competition", tuple(nodes), cleanup=release(workflow))
 

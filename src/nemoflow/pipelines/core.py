@@ -1,4 +1,4 @@
-"""What the demo and the competition share: from problems and a woken teacher to a checked zip and a report."""
+"""What the pipelines share: from problems and a woken teacher to a checked zip and a report."""
 
 from collections.abc import Mapping
 
@@ -19,6 +19,15 @@ from nemoflow.steps import (
     VERIFY,
 )
 
+LEARNED_FROM: Mapping[str, Source] = {"traces": From("verify", "traces"), "rationalized": From("rationalize", "traces")}
+"""What the filter takes of `collect`, by its inputs' names."""
+SEEN: Mapping[str, Source] = {
+    "traces": From("harvest", "traces"),
+    "verified": From("verify", "traces"),
+    "rationalized": From("rationalize", "traces"),
+}
+"""What the report takes of `collect`."""
+
 
 def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
     """Harvest, verify, and ask the failures again with the answer known."""
@@ -29,9 +38,8 @@ def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
     ]
 
 
-def curate(workflow: Workflow, problems: From, held_out: From, extra: Mapping[str, Source]) -> list[Node]:
-    """Filter, dedup, decontaminate and mix; `extra` are further traces for the filter, by its input's name."""
-    traces = {"traces": From("verify", "traces"), "rationalized": From("rationalize", "traces"), **extra}
+def curate(workflow: Workflow, traces: Mapping[str, Source], problems: From, held_out: From) -> list[Node]:
+    """Filter, dedup, decontaminate and mix; `traces` are the filter's, by its inputs' names."""
     return [
         workflow.node("filter", FILTER, traces),
         workflow.node("dedup", DEDUP, {"traces": From("filter", "kept")}),
@@ -40,19 +48,19 @@ def curate(workflow: Workflow, problems: From, held_out: From, extra: Mapping[st
     ]
 
 
-def teach(workflow: Workflow, held_out: From, model: Source, extra: Mapping[str, Source]) -> list[Node]:
-    """Score the base, train the adapter, score it, package it, report on all of it and on the `extra` traces."""
+def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source]) -> list[Node]:
+    """Score the base, train the adapter, score it, package it, report on all of it and on the traces that were `seen`."""
     adapter = From("train", "adapter")
     return [
         workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model}),
-        workflow.node("report", REPORT, _evidence(held_out, model, extra)),
+        workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
 
 
-def _evidence(held_out: From, model: Source, extra: Mapping[str, Source]) -> dict[str, Source]:
+def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict[str, Source]:
     """What the report reads; most of it for the manifests alone."""
     return {
         "problems": held_out,
@@ -67,10 +75,7 @@ def _evidence(held_out: From, model: Source, extra: Mapping[str, Source]) -> dic
         "duplicates": From("dedup", "rejected"),
         "contaminated": From("decontaminate", "rejected"),
         "model": model,
-        "traces": From("harvest", "traces"),
-        "verified": From("verify", "traces"),
-        "rationalized": From("rationalize", "traces"),
-        **extra,
+        **seen,
     }
 
 

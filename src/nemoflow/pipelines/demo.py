@@ -2,7 +2,7 @@
 
 from nemoflow.flow.pipeline import From, Pipeline
 from nemoflow.flow.workflow import Workflow
-from nemoflow.pipelines.core import collect, curate, release, teach
+from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, release, teach
 from nemoflow.steps import MAKE_PROBLEMS, MAKE_STUDENT, WAKE_TEACHER
 
 
@@ -14,7 +14,7 @@ def demo(workflow: Workflow) -> Pipeline:
         workflow.node("make-student", MAKE_STUDENT, {"problems": problems}),
         workflow.node("wake-teacher", WAKE_TEACHER),
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
-        *curate(workflow, problems, held_out, {}),
-        *teach(workflow, held_out, From("make-student", "model"), {}),
+        *curate(workflow, LEARNED_FROM, problems, held_out),
+        *teach(workflow, held_out, From("make-student", "model"), SEEN),
     ]
     return Pipeline("demo", tuple(nodes), cleanup=release(workflow))

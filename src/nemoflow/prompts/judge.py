@@ -35,6 +35,14 @@ def ask_judge(statement: str, one: str, other: str, system: str = "") -> tuple[M
     return (*head, Message(role="user", content=QUESTION.format(statement=statement, one=one, other=other)))
 
 
+def read_question(content: str) -> tuple[str, str] | None:
+    """The two answers that `ask_judge` asks about; None where the message is no such question."""
+    head, _, rest = content.rpartition("\n\nFirst answer:\n")
+    answers, found, _ = rest.rpartition("\n\nGive the reason ")
+    one, also, other = answers.partition("\n\nSecond answer:\n")
+    return (one, other) if found and also and head.startswith(QUESTION.partition("\n")[0]) else None
+
+
 def read_judgement(response: str) -> Judgement:
     """The last judgement after the thinking; `unclear` where there is none."""
     found = _WORD.findall(response.rpartition(THINK_CLOSE)[2])

@@ -14,10 +14,12 @@ import xxhash
 
 from nemoflow.errors import ConfigError
 from nemoflow.prompts.chat import SUFFIX
+from nemoflow.prompts.judge import read_question as read_question_to_judge
 from nemoflow.prompts.teacher import HINT
 from nemoflow.puzzles.catalog import family_of
 from nemoflow.puzzles.family import Family
 from nemoflow.puzzles.mistakes import UNREADABLE, Response, Runs, respond
+from nemoflow.puzzles.modes import conclude, judge, respond_in_mode
 
 VERSION = 2
 """Raised whenever the same request would get another answer, solvers and their explanations included."""
@@ -27,7 +29,7 @@ HINTED_SHARE = 0.25
 HINT_OPEN, HINT_CLOSE = HINT.split("{gold}")
 
 
-def model_id(error_rate: float, seed: int, style: str = "", learned: str = "") -> str:
+def model_id(error_rate: float, seed: int, style: str = "", learned: str = "", modes: bool = False) -> str:
     """All that decides the teacher's answers, such as `solver-v2-e0.12-s7`: an endpoint's identity is its model's name.
 
     Args:
@@ -35,8 +37,9 @@ def model_id(error_rate: float, seed: int, style: str = "", learned: str = "") -
         seed: decides which answers, and which mistake.
         style: how it explains, where not each kind's usual way.
         learned: digest of the prompts that its solvers learned from.
+        modes: whether it heeds efforts, runs Python and judges.
     """
-    tail = f"{f'-{style}' if style else ''}{f'-k{learned}' if learned else ''}"
+    tail = f"{f'-{style}' if style else ''}{f'-k{learned}' if learned else ''}{'-modes' if modes else ''}"
     return f"solver-v{VERSION}-e{error_rate:g}-s{seed}{tail}"
 
 
@@ -59,6 +62,8 @@ class Persona:
     """What `batch.learn` gave."""
     learned: str = ""
     """`digest_of` the prompts that it learned from."""
+    modes: bool = False
+    """Whether it heeds efforts, runs Python and judges; see modes.py."""
     runs: Runs = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,17 +76,28 @@ class Persona:
     @property
     def model(self) -> str:
         """The model id that it is served under."""
-        return model_id(self.error_rate, self.seed, self.style, self.learned)
+        return model_id(self.error_rate, self.seed, self.style, self.learned, self.modes)
 
     def reply(self, messages: Sequence[tuple[str, str]], request_seed: int | None, index: int) -> Response:
-        """Choice `index` of the answer to (role, content) messages; only the last user message is read."""
+        """Choice `index` of the answer to (role, content) messages; without `modes` only the last user message is read."""
         question = next((content for role, content in reversed(messages) if role == "user"), "")
+        if self.modes and (said := _without_a_puzzle(question)):
+            return said
         statement, hinted = read_question(question)
         family = self.find(statement)
         if family is None:
             return UNREADABLE
         rng = Random(orjson.dumps([self.seed, request_seed, index, messages]))
-        return respond(self.runs.of(family), statement, rng, self.error_rate * (HINTED_SHARE if hinted else 1))
+        rate = self.error_rate * (HINTED_SHARE if hinted else 1)
+        if self.modes:
+            return respond_in_mode(family.name, self.runs.of(family), statement, messages, rng, rate)
+        return respond(self.runs.of(family), statement, rng, rate)
+
+
+def _without_a_puzzle(question: str) -> Response | None:
+    """The answer to a judge's question, or to what Python printed."""
+    answers = read_question_to_judge(question)
+    return judge(*answers) if answers else conclude(question)
 
 
 def read_question(question: str) -> tuple[str, bool]:

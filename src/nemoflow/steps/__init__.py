@@ -19,6 +19,7 @@ from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
 from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
+from nemoflow.steps.select import SELECT
 from nemoflow.steps.sketch import SKETCH
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
@@ -44,6 +45,7 @@ __all__ = [
     "RELEASE_TEACHER",
     "REPAIR_GOLD",
     "REPORT",
+    "SELECT",
     "SKETCH",
     "TRAIN",
     "VERIFY",
@@ -59,6 +61,7 @@ STEPS: tuple[Step, ...] = (
     HARVEST_PUBLIC,
     VERIFY,
     JUDGE,
+    SELECT,
     REPAIR_GOLD,
     RATIONALIZE,
     FILTER,

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from random import Random
 
 from pydantic import Field, model_validator
 
 from nemoflow.artifacts import Problems
-from nemoflow.config import Config
+from nemoflow.config import Config, later
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.family import Level
+from nemoflow.puzzles.mistakes import slipped
 from nemoflow.puzzles.split import Side, draw
 from nemoflow.records import Problem
 
@@ -26,6 +28,10 @@ class MakeProblemsConfig(Config):
     """Held-out puzzles: kind to count; none of their hidden parameters occurs in `train`."""
     level: Level = "contest"
     """How hard they are: `contest` as the contest draws them, `easy` for a tiny student, `hard` beyond."""
+    missing_gold: float = later(0.0, ge=0, le=1)
+    """Share of the training puzzles that come without their gold answer, as problems from a forum do."""
+    wrong_gold: float = later(0.0, ge=0, le=1)
+    """Share of them whose gold answer is wrong."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Decides which puzzles are drawn; a larger count adds to those of a smaller one."""
 
@@ -39,6 +45,8 @@ class MakeProblemsConfig(Config):
                     raise ValueError(f"{side}.{kind}: a count is at least 1 and at most {MOST:,}")
             if not counts:
                 raise ValueError(f"{side}: no kind named; known kinds: {', '.join(sorted(FAMILIES))}")
+        if self.missing_gold + self.wrong_gold > 1:
+            raise ValueError(f"missing_gold {self.missing_gold:g} and wrong_gold {self.wrong_gold:g}: together at most 1")
         return self
 
 
@@ -48,9 +56,19 @@ def problems(counts: Mapping[str, int], side: Side, seed: int, level: Level) -> 
         yield from islice(draw(FAMILIES[kind], side, seed, level), counts[kind])
 
 
+def spoil(problem: Problem, missing: float, wrong: float, seed: int) -> Problem:
+    """The puzzle without its gold answer, or with a wrong one, in these shares; which ones, seed and id decide."""
+    random = Random(f"{seed}/{problem.id}/gold")
+    draw = random.random()
+    if problem.gold is None or draw >= missing + wrong:
+        return problem
+    return problem.model_copy(update={"gold": None if draw < missing else slipped(problem.gold, random)})
+
+
 def run(config: MakeProblemsConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Draw both sides."""
-    train = outputs["train"].write(problems(config.train, "train", config.seed, config.level))
+    drawn = problems(config.train, "train", config.seed, config.level)
+    train = outputs["train"].write(spoil(problem, config.missing_gold, config.wrong_gold, config.seed) for problem in drawn)
     held_out = outputs["eval"].write(problems(config.eval, "eval", config.seed, config.level))
     return Outcome(metrics={"train": train, "eval": held_out})
 

@@ -38,7 +38,7 @@ def run(config: MakeStudentConfig, inputs: Inputs, outputs: Outputs, context: Co
     """Build tokenizer and model, train on drills and on problems of the training side, write the folder."""
     from nemoflow.training.student import Recipe, Surroundings, make_student
 
-    problems = list(inputs["problems"].rows())
+    problems = [problem for problem in inputs["problems"].rows() if problem.gold is not None]
     context.progress.start("pretraining the student", config.steps)
     around = Surroundings(
         checkpoints=context.scratch.path(),

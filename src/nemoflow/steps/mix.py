@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nemoflow.artifacts import Corpus, Problems, Report, Traces
-from nemoflow.config import Config
+from nemoflow.config import Config, identity, later
 from nemoflow.curate.card import Card, as_markdown
 from nemoflow.curate.mix import Mixture, compared, plan
 from nemoflow.curate.recipe import BUCKETS, Recipe
@@ -48,6 +48,8 @@ class MixConfig(Config):
     """Most rows in all; no limit by default."""
     ablations: dict[str, Ablation] = Field(default={})
     """Other mixes to compare with, by name, such as `{no_star = {weights = {rationalized = 0}}}`: the card gets a table of them."""
+    tell_modes: bool = later(False)
+    """Write the mode of its trace (`Effort: low, with Python.`) into each prompt; `evaluate.modes` asks in the same words."""
     seed: int = 0
     """Decides which rows a weight, a quota or the limit leaves out, and the order of the corpus."""
 
@@ -62,7 +64,9 @@ class MixConfig(Config):
         given = {} if other is None else {name: value for name, value in other if value is not None}
         laid = self.model_copy(update=given)
         weights = {str(source): weight for source, weight in laid.weights.items()}
-        return Recipe(weights, laid.quota, laid.balance_modes, laid.buckets, laid.least_mode_share, laid.max_rows, laid.seed)
+        return Recipe(
+            weights, laid.quota, laid.balance_modes, laid.buckets, laid.least_mode_share, laid.max_rows, laid.seed, laid.tell_modes
+        )
 
 
 def run(config: MixConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
@@ -87,7 +91,7 @@ def run(config: MixConfig, inputs: Inputs, outputs: Outputs, context: Context) -
 
 def told_of(card: Card, mixture: Mixture, config: MixConfig) -> dict[str, Any]:
     """The whole card: counts, recipe, what was left out, other mixes where they are asked for."""
-    told = {**card.as_json(), "recipe": config.model_dump(mode="json"), "left_out": dict(mixture.reasons)}
+    told = {**card.as_json(), "recipe": identity(config), "left_out": dict(mixture.reasons)}
     if config.ablations:
         others = {name: config.recipe(other) for name, other in config.ablations.items()}
         told["ablations"] = compared(mixture.candidates, {"(this one)": mixture.recipe, **others})

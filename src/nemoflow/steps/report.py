@@ -13,6 +13,7 @@ from nemoflow.evaluation.charts import accuracy_chart_svg
 from nemoflow.evaluation.compare import counts, pair_up
 from nemoflow.evaluation.facts import steps_of
 from nemoflow.evaluation.page import accuracy_rows, render
+from nemoflow.evaluation.page_modes import mode_rows
 from nemoflow.evaluation.report import Evidence, lengths_by_kind, one_each, summary
 from nemoflow.evaluation.score import Score
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
@@ -24,11 +25,13 @@ class ReportConfig(Config):
 
 
 def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
-    """Gather, then write `index.html`, `accuracy.svg` (its first chart alone, for use elsewhere) and `summary.json`."""
+    """Gather, then write `index.html`, `summary.json`, and charts for use elsewhere: `accuracy.svg`, `modes.svg` where modes were told."""
     evidence = _gather(inputs)
     folder = outputs["page"].folder()
     (folder / "index.html").write_text(render(evidence), encoding="utf-8")
     (folder / "accuracy.svg").write_text(accuracy_chart_svg(accuracy_rows(evidence), standalone=True), encoding="utf-8")
+    if modes := mode_rows(evidence):
+        (folder / "modes.svg").write_text(accuracy_chart_svg(modes, standalone=True), encoding="utf-8")
     outputs["page"].write_json("summary.json", summary(evidence))
     changes = counts(evidence.pairs)
     return Outcome(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nemoflow.artifacts import Adapter, Corpus, Model
-from nemoflow.config import Config, tuning
+from nemoflow.config import Config, later, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.models.folder import need_model
 
@@ -50,6 +50,8 @@ class TrainConfig(Config):
     """Whether the base's Linear modules are held in 4 bits."""
     activation_checkpointing: bool = True
     """Recompute activations on the way back: less memory, about 1.5 times the time."""
+    learn_outputs: bool = later(True)
+    """Also learn to write what Python printed, in responses with blocks of output; without it these are only read."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Decides the adapter's start, the order of rows and dropout."""
     base_name: str = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
@@ -69,9 +71,9 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
 
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
-    rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length)
+    rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
     need_rows(rows, config.max_length)
-    recipe = SftRecipe(**config.model_dump(exclude={"max_length"}))
+    recipe = SftRecipe(**config.model_dump(exclude={"max_length", "learn_outputs"}))
     result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder())
     return Outcome(
         metrics={

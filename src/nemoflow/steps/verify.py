@@ -1,9 +1,13 @@
-"""The step `verify`: every trace gets its verdict against the gold answer, by the contest's metric or by symbolic equality."""
+"""The step `verify`: every trace gets its verdict against the gold answer, by the contest's metric or by symbolic equality.
+
+`more` are further traces of the same problems, such as those with Python; they come out behind the others, in the one output.
+"""
 
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 
 from pydantic import Field
 
@@ -14,7 +18,7 @@ from nemoflow.artifacts import Problems, Traces
 from nemoflow.config import Config, tuning
 from nemoflow.curate.statements import Statements
 from nemoflow.errors import InputError
-from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Outcome, Outputs, Shard, Step
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Optional, Outcome, Outputs, Shard, Step
 from nemoflow.records import Trace, with_unique_ids
 from nemoflow.steps.watch import filled, watched
 
@@ -73,16 +77,19 @@ def run(config: VerifyConfig, inputs: Inputs, outputs: Outputs, context: Context
     statements = Statements()
     golds = _golds(inputs["problems"], statements, context.shard)
     tests = _tests(inputs["problems"], context.shard)
-    traces = inputs["traces"]
+    sets = [inputs[name] for name in ("traces", "more") if name in inputs]
     pending: deque[Trace] = deque()
     counts = _Counts()
 
+    def mine(traces: InputArtifact) -> Iterator[Trace]:
+        for trace in statements.agreeing(filled(traces), traces.address):
+            if context.shard.holds(trace.problem_id):
+                if trace.problem_id not in golds:
+                    raise InputError(f"{traces.address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
+                yield trace
+
     def attempts() -> Iterator[Attempt]:
-        agreed = statements.agreeing(filled(traces), traces.address)
-        mine = (trace for trace in agreed if context.shard.holds(trace.problem_id))
-        for trace in watched(mine, "verify", context):
-            if trace.problem_id not in golds:
-                raise InputError(f"{traces.address}: trace {trace.id}: {_no_such_problem(trace, inputs['problems'])}")
+        for trace in watched(chain.from_iterable(map(mine, sets)), "verify", context):
             pending.append(trace)
             yield Attempt(golds[trace.problem_id], trace.response, trace.error, trace.finish == "length", tests=tests.get(trace.problem_id))
 
@@ -135,7 +142,7 @@ VERIFY = Step(
     version=3,
     config=VerifyConfig,
     run=run,
-    inputs={"problems": Problems, "traces": Traces},
+    inputs={"problems": Problems, "traces": Traces, "more": Optional(Traces)},
     outputs={"traces": Traces},
     sharded=True,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemoflow.prompts.render import render_completion, render_prefix
+from nemoflow.prompts.tools import given
 from nemoflow.records import Example
 
 IGNORED = -100
@@ -22,6 +23,8 @@ class Row:
 
     prompt: list[int]
     completion: list[int]
+    given: tuple[tuple[int, int], ...] = ()
+    """Stretches of the completion that the student is handed, not asked for: what Python printed."""
 
     @property
     def input_ids(self) -> list[int]:
@@ -30,8 +33,11 @@ class Row:
 
     @property
     def labels(self) -> list[int]:
-        """The completion's tokens, and nothing to learn before them."""
-        return [IGNORED] * len(self.prompt) + self.completion
+        """The completion's tokens, and nothing to learn before them or where they are given."""
+        labels = [IGNORED] * len(self.prompt) + self.completion
+        for start, end in self.given:
+            labels[len(self.prompt) + start : len(self.prompt) + end] = [IGNORED] * (end - start)
+        return labels
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.completion)
@@ -60,18 +66,31 @@ class Rows:
         return max((len(row) for row in self.kept), default=0)
 
 
-def encode(tokenizer: Any, message: str, response: str) -> Row:
-    """A user message and its response as ids; the response ends with the tokenizer's end of turn."""
-    prefix = render_prefix(tokenizer, message)
+def encode(tokenizer: Any, message: str, response: str, learn_outputs: bool = True) -> Row:
+    """A user message and its response as ids; the response ends with the tokenizer's end of turn.
+
+    Without `learn_outputs` what Python printed is tokenised apart, as it is when the student runs code, and carries no labels.
+    """
+    prefix = tokenizer.encode(render_prefix(tokenizer, message), add_special_tokens=False)
     completion = render_completion(response, tokenizer.eos_token)
-    return Row(tokenizer.encode(prefix, add_special_tokens=False), tokenizer.encode(completion, add_special_tokens=False))
+    spans = [] if learn_outputs else given(completion)
+    ids: list[int] = []
+    masked: list[tuple[int, int]] = []
+    done = 0
+    for start, end in spans:
+        ids += tokenizer.encode(completion[done:start], add_special_tokens=False)
+        printed = tokenizer.encode(completion[start:end], add_special_tokens=False)
+        masked.append((len(ids), len(ids) + len(printed)))
+        ids += printed
+        done = end
+    return Row(prefix, ids + tokenizer.encode(completion[done:], add_special_tokens=False), tuple(masked))
 
 
-def encode_all(tokenizer: Any, examples: Iterable[Example], max_length: int) -> Rows:
+def encode_all(tokenizer: Any, examples: Iterable[Example], max_length: int, learn_outputs: bool = True) -> Rows:
     """Every example as ids; rows over `max_length` tokens are dropped with the reason `too-long`."""
     rows = Rows()
     for example in examples:
-        row = encode(tokenizer, example.prompt, example.response)
+        row = encode(tokenizer, example.prompt, example.response, learn_outputs)
         if len(row) > max_length:
             rows.reasons["too-long"] += 1
         else:
