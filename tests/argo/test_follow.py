@@ -102,6 +102,19 @@ def test_a_workflow_that_was_deleted_is_an_error_at_once(api):
     assert time.monotonic() - begun < 2
 
 
+def test_a_workflow_that_somebody_deletes_under_a_follower_may_be_submitted_again(api):
+    server, client = api
+    server.put("workflows", "one-abcde", **RUNNING)
+
+    class Deleting(LineView):
+        def show(self, state):
+            server.objects.pop(next(path for path in server.objects if path.endswith("/workflows/one-abcde")))
+
+    with pytest.raises(RunFailed, match="run 'one': somebody deleted its workflow one-abcde; submit it again") as told:
+        follow(client, "one-abcde", Deleting(io.StringIO()), look_s=0.02)
+    assert told.value.exit_code == 75
+
+
 def test_logs_of_several_pods_say_whose_they_are(api):
     server, client = api
     made = server.put("workflows", "one-abcde", **RUNNING)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TextIO
 
 from nemoflow.argo.api import Api, Object
 from nemoflow.argo.state import FULL_DISK, STEP_LABEL, Row, RunState, broken_pods, hopeless, read_state
-from nemoflow.argo.submit import stop
+from nemoflow.argo.submit import MISSING, stop
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_TRY_AGAIN, ClusterError, ClusterRefused, InputError, RunFailed
 
 LOOK_S = 1.0
@@ -105,16 +105,19 @@ def _table(stream: TextIO) -> Iterator[View]:
 def follow(api: Api, name: str, view: View, look_s: float = LOOK_S, hope_s: float = HOPE_S) -> RunState:
     """Show a Workflow until it is over and return what it ended as.
 
-    Raises ClusterError where the API server stays away, RunFailed where the run waits for what will not come (and stops it).
+    Raises ClusterError where the API server stays away, RunFailed where the run waits for what will not come (and stops it), or where
+    somebody deleted the Workflow.
     """
-    last_seen = time.monotonic()
+    last_seen, run = time.monotonic(), ""
     no_hope_since: float | None = None
     quota = QuotaWords(api)
     while True:
         try:
             state, stuck = look(api, name, quota)
-            last_seen = time.monotonic()
+            last_seen, run = time.monotonic(), state.run
         except ClusterError as error:
+            if run and error.status == MISSING:
+                raise RunFailed(f"run {run!r}: somebody deleted its workflow {name}; submit it again to go on", EXIT_TRY_AGAIN) from None
             if isinstance(error, ClusterRefused) or time.monotonic() - last_seen > AWAY_S:
                 raise
             time.sleep(look_s)
