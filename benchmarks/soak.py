@@ -154,7 +154,12 @@ def _stream(plan: Plan, seed: int, kinds: list[str], given: dict[str, str], fold
     while turn := plan.next():
         index, count = turn
         (folder / str(index)).mkdir()
-        plan.add(_one(index, seed, count, kinds, given, folder / str(index)), count)
+        try:
+            plan.add(_one(index, seed, count, kinds, given, folder / str(index)), count)
+        except BaseException as error:
+            print(f"soak-{index}: {error}", flush=True)  # at once: the other streams go on to the end of their runs
+            plan.disturbances = 0
+            raise
 
 
 def _one(index: int, seed: int, count: int, kinds: list[str], given: dict[str, str], folder: Path) -> dict[str, Any]:
