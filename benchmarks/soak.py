@@ -10,6 +10,7 @@ more than two minutes after its run.
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -165,7 +166,8 @@ def _stream(plan: Plan, seed: int, kinds: list[str], given: dict[str, str], fold
 def _one(index: int, seed: int, count: int, kinds: list[str], given: dict[str, str], folder: Path) -> dict[str, Any]:
     """One run in a release of its own, disturbed `count` times or until it is done."""
     dice = random.Random(f"{seed}/{index}")
-    environment = {**life.environment(), "PATH": life.environment()["PATH"].replace("$PATH", "/usr/bin:/bin:/usr/sbin:/sbin")}
+    known = life.environment()
+    environment = {**os.environ, **known, "PATH": known["PATH"].replace("$PATH", os.environ["PATH"])}
     with TALK:
         disturb.wait_until_well()
         release = Release(environment)
