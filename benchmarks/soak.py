@@ -127,6 +127,8 @@ class Plan:
     """Number of the run that was given out last."""
     promised: int = 0
     """Disturbances of runs that are at work."""
+    is_broken: bool = False
+    """A stream met what it cannot go on from: no further run begins."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self) -> tuple[int, int] | None:
@@ -134,7 +136,7 @@ class Plan:
         with self.lock:
             left = self.disturbances - self.promised - sum(len(row["disturbances"]) for row in self.done)
             count = min(left, PER_RUN)
-            if count <= 0:
+            if count <= 0 or self.is_broken:
                 return None
             self.promised += count
             taken = {row["run"] for row in self.done}
@@ -159,7 +161,7 @@ def _stream(plan: Plan, seed: int, kinds: list[str], given: dict[str, str], fold
             plan.add(_one(index, seed, count, kinds, given, folder / str(index)), count)
         except BaseException as error:
             print(f"soak-{index}: {error}", flush=True)  # at once: the other streams go on to the end of their runs
-            plan.disturbances = 0
+            plan.is_broken = True
             raise
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nemoflow.argo.api import Api
+from nemoflow.argo.api import FORBIDDEN, MISSING, Api
 from nemoflow.argo.cluster import Cluster, Pool, size
 from nemoflow.argo.pod import QUEUE_LABEL, node_selector, resources, tolerations
-from nemoflow.argo.queues import FORBIDDEN, MISSING, Queues, read_queues
+from nemoflow.argo.queues import Queues, read_queues
 from nemoflow.argo.quota import Ask, asked, number
 from nemoflow.errors import ClusterRefused, ConfigError
 from nemoflow.flow.pipeline import Pipeline

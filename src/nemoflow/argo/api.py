@@ -13,6 +13,7 @@ from nemoflow.errors import ClusterError, ClusterRefused
 
 Object = dict[str, Any]
 
+FORBIDDEN, MISSING = 403, 404
 CONNECT_S, READ_S = 2.0, 8.0
 MANAGER = "nemoflow"
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
 
-from nemoflow.argo.api import Api, Object
+from nemoflow.argo.api import MISSING, Api, Object
 from nemoflow.argo.state import FULL_DISK, STEP_LABEL, Row, RunState, broken_pods, hopeless, read_state
-from nemoflow.argo.submit import MISSING, stop
+from nemoflow.argo.submit import stop
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_TRY_AGAIN, ClusterError, ClusterRefused, InputError, RunFailed
 
 LOOK_S = 1.0

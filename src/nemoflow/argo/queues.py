@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from nemoflow.argo.api import Api
+from nemoflow.argo.api import FORBIDDEN, MISSING, Api
 from nemoflow.argo.cluster import size
 from nemoflow.argo.quota import EVERYWHERE, Ask, Cell, Quotas, asked, number, read_cohort, read_flavor, read_team
 from nemoflow.errors import ClusterRefused
 
 Object = Mapping[str, Any]
-FORBIDDEN, MISSING = 403, 404
 SHORT = re.compile(r"insufficient unused quota for (\S+) in flavor (\S+), (\S+) more needed")
 NEVER = re.compile(r"insufficient quota for (\S+) in flavor (\S+), .* > maximum capacity \((\S+)\)")
 GATE = "kueue.x-k8s.io/admission"

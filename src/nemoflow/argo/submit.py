@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nemoflow.argo.api import Api
+from nemoflow.argo.api import FORBIDDEN, MISSING, Api
 from nemoflow.argo.cluster import Cluster
 from nemoflow.argo.state import OVER, RUN_LABEL
 from nemoflow.errors import ClusterError, ClusterRefused, ConfigError, InputError
 
 Object = dict[str, Any]
 
-FORBIDDEN, MISSING = 403, 404
 TAG = re.compile(r"(?P<version>\d+\.\d+\.\d+(?:\.?[a-z]+\d*)?)(?:-(?P<commit>[0-9a-f]{12})(?P<dirty>-[A-Za-z0-9]+)?)?")
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from nemoflow.curate.pass_rate import mode_of
 from nemoflow.records import Example, Trace
 
 NARROWEST = 64
@@ -37,7 +36,7 @@ class Card:
             "category": example.category,
             "source": example.source,
             "model": trace.model,
-            "mode": mode_of(trace),
+            "mode": trace.mode,
             "verdict": trace.verdict.verdict if trace.verdict is not None else "none",
             "licence": _licence(trace),
         }

@@ -18,7 +18,6 @@ import numpy as np
 from nemoflow.answers.boxed import BOX
 from nemoflow.answers.competition import extract
 from nemoflow.curate.card import Card
-from nemoflow.curate.pass_rate import mode_of
 from nemoflow.curate.recipe import Candidate, Recipe, choose
 from nemoflow.curate.statements import statement_of
 from nemoflow.errors import InputError
@@ -86,7 +85,7 @@ class Mixture:
             trace_id=trace.id,
             category=trace.category,
             source=trace.source,
-            prompt=message(statement_of(trace), mode_of(trace) if self.recipe.tell_modes else ""),
+            prompt=message(statement_of(trace), trace.mode if self.recipe.tell_modes else ""),
             response=response,
         )
 
@@ -114,7 +113,7 @@ def plan(traces: Iterable[Trace], recipe: Recipe) -> Mixture:
 def candidate_of(trace: Trace) -> Candidate:
     """A trace as far as a recipe looks at it."""
     tokens = trace.usage.completion_tokens or len(trace.response) // CHARS_A_TOKEN
-    return Candidate(trace.id, trace.source, sys.intern(trace.category), sys.intern(mode_of(trace)), tokens)
+    return Candidate(trace.id, trace.source, sys.intern(trace.category), sys.intern(trace.mode), tokens)
 
 
 def compared(candidates: Iterable[Candidate], recipes: Mapping[str, Recipe]) -> list[dict[str, object]]:
@@ -140,7 +139,7 @@ def _counted(candidates: list[Candidate], recipe: Recipe) -> dict[str, object]:
 def _unusable(trace: Trace, recipe: Recipe) -> str:
     if not statement_of(trace).strip():
         return "no-statement"
-    if recipe.tell_modes and mode_of(trace) not in ("", *MODES):
+    if recipe.tell_modes and trace.mode not in ("", *MODES):
         return "unknown-mode"
     return "no-answer-to-learn" if response_of(trace) is None else ""
 

@@ -45,17 +45,12 @@ class Bounds:
 Rates = Mapping[str, Mapping[str, Rate]]
 
 
-def mode_of(trace: Trace) -> str:
-    """The word of its mode, empty where it has none."""
-    return trace.mode
-
-
 def pass_rates(traces: Iterable[Trace]) -> dict[str, dict[str, Rate]]:
     """By problem and mode. Only a teacher's own attempts with a verdict count: who was told the answer says nothing of difficulty."""
     rates: dict[str, dict[str, Rate]] = defaultdict(lambda: defaultdict(Rate))
     for trace in traces:
         if trace.source in ("teacher", "student") and trace.verdict is not None and trace.error is None:
-            for mode in (mode_of(trace), ANY):
+            for mode in (trace.mode, ANY):
                 rate = rates[trace.problem_id][mode]
                 rate.total += 1
                 rate.right += trace.verdict.verdict == "right"
