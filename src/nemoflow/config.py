@@ -15,7 +15,7 @@ from nemoflow.errors import ConfigError, InputError
 class Config(BaseModel):
     """Base of every step's config. Each field is followed by a docstring line; the command line shows it as help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 C = TypeVar("C", bound=Config)

@@ -16,7 +16,7 @@ JsonDict = dict[str, Any]
 class Record(BaseModel):
     """One immutable row; unknown fields are refused so that a wrong file is named at its first row."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Problem(Record):

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import tee
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nemoflow.answers import competition
 from nemoflow.answers.boxed import Revision
 from nemoflow.answers.code_tests import Tests
 from nemoflow.answers.extraction import answer_in, stated
-from nemoflow.answers.symbolic import SymbolicPool
 from nemoflow.records import Verdict
+
+if TYPE_CHECKING:
+    from nemoflow.answers.symbolic import SymbolicPool
 
 Metric = Literal["competition", "symbolic"]
 
@@ -59,6 +61,8 @@ def open_verifier(
     if metric == "competition":
         yield lambda attempts: (by_competition(attempt, revision) for attempt in attempts)
         return
+    from nemoflow.answers.symbolic import SymbolicPool
+
     with SymbolicPool(workers, timeout_s, memory_mb) as pool:
         yield lambda attempts: by_symbols(attempts, pool)
 
@@ -73,7 +77,7 @@ def by_competition(attempt: Attempt, revision: Revision = "c") -> Verdict:
     return _verdict(attempt, "wrong", "no-answer" if extracted in NO_ANSWER else "competition", extracted)
 
 
-def by_symbols(attempts: Iterable[Attempt], pool: SymbolicPool) -> Iterator[Verdict]:
+def by_symbols(attempts: Iterable[Attempt], pool: "SymbolicPool") -> Iterator[Verdict]:
     """The verdicts of symbolic equality."""
     kept, compared = tee((attempt, attempt.found) for attempt in attempts)
     pairs = (

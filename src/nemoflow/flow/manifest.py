@@ -13,7 +13,7 @@ from nemoflow.flow.step import Number, Shard
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FileRecord(_Part):
