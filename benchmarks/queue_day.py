@@ -3,7 +3,8 @@
     PYTHONPATH=. .venv/bin/python -m benchmarks.queue_day --nodes 1000 --teams 50 --runs 200 --minutes 10
 
 Real: API server, scheduler, Argo, Kueue, and the Workflows, which are those of `nemoflow submit`. Played by kwok: the nodes, of 8 GPUs
-each, and the pods on them, which do nothing for as long as their step would take. Time is compressed: 24 hours in --minutes.
+each, and the pods on them, which do nothing for as long as their step would take. Time is compressed: 24 hours in --minutes. With --gpus
+the teams' quotas add up to that many instead of to all: the rest of the nodes is somebody else's, and teams wait for each other.
 """
 
 import argparse
@@ -348,8 +349,9 @@ def main() -> int:
     for name, default in (("nodes", 1000), ("teams", 50), ("runs", 200), ("seed", 0), ("argo-qps", 20), ("kueue-qps", 50)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--gpus", type=int, default=0, help="that the teams share; 0 takes those of all nodes")
     args = parser.parse_args()
-    scale_s = args.minutes * 60 / DAY_H
+    scale_s, gpus = args.minutes * 60 / DAY_H, args.gpus or args.nodes * GPUS
     plan = arrivals(args.runs, args.teams, args.seed)
     with (
         tempfile.TemporaryDirectory(prefix="queue-day-", ignore_cleanup_errors=True) as folder,
@@ -359,10 +361,10 @@ def main() -> int:
         plane.apply([namespace(_team(team)) for team in range(args.teams)])
         plane.apply([_account(team) for team in range(args.teams)])
         plane.apply(nodes(args.nodes))
-        plane.apply(queues(args.teams, args.nodes * GPUS))
+        plane.apply(queues(args.teams, gpus))
         sys.stderr.write(f"{args.nodes} nodes and {args.teams} queues after {time.monotonic() - begun:.0f} s\n")
         day = live(plane, plan, scale_s)
-        found = report(plane, plan, scale_s, args.nodes * GPUS)
+        found = report(plane, plan, scale_s, gpus)
     sys.stdout.write(json.dumps({"options": vars(args), "late_submits": day.slow_submits, **found}, indent=1) + "\n")
     return 0
 
