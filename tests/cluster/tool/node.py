@@ -113,6 +113,8 @@ def _kubelet() -> kube.Json:
         "tlsPrivateKeyFile": str(PKI / "kubelet-serving.key"),
         "imageGCHighThresholdPercent": 100,  # an image that was imported, and is in no registry, could not be pulled again
         "evictionHard": {"memory.available": "200Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
+        "featureGates": {"KubeletCrashLoopBackOffMax": True},
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "10s"},  # tests crash MinIO on purpose; the usual end of the delays is 5 min
         "evictionPressureTransitionPeriod": "10s",
         "registryPullQPS": 0,
         "eventRecordQPS": 0,
