@@ -19,6 +19,9 @@ export UV_PYTHON_DOWNLOADS := never
 REGISTRY ?=
 IMAGES_TO = $(if $(REGISTRY),--registry $(REGISTRY),$(shell tests/cluster/cluster status >/dev/null 2>&1 && echo --registry 127.0.0.1:5000 --names registry.local))
 
+# Where nobody names a cluster, that of `make cluster`, as `make install` takes it.
+OWN_CLUSTER := [ -n "$$KUBECONFIG" ] || ! tests/cluster/cluster status >/dev/null 2>&1 || eval "$$(tests/cluster/cluster env)"
+
 .PHONY: help setup demo test coverage check benchmarks render submit-workflow install uninstall lock versions clean cluster cluster-down images test-cluster test-cluster-long
 
 help:  ## List the targets
@@ -92,8 +95,8 @@ render: setup  ## Write workflows/*.toml as WorkflowTemplates of Argo, also into
 	helm/dashboard
 	@if [ -d helm/nemoflow ]; then mkdir -p helm/nemoflow/files/workflows && cp $(WORKFLOWS:.toml=.yaml) helm/nemoflow/files/workflows/; fi
 
-submit-workflow: setup  ## Run a workflow on the cluster of KUBECONFIG and follow it: WORKFLOW=workflows/demo.toml, ARGS="--run mine"
-	.venv/bin/nemoflow submit $(WORKFLOW) $(if $(TAG),--tag $(TAG)) $(ARGS)
+submit-workflow: setup  ## Run a workflow on a cluster, KUBECONFIG's or that of `make cluster`, and follow it: WORKFLOW=..., ARGS="--run mine"
+	@$(OWN_CLUSTER); set -x; .venv/bin/nemoflow submit $(WORKFLOW) $(if $(TAG),--tag $(TAG)) $(ARGS)
 
 lock: $(filter .uv/bin/uv,$(UV))  ## Compile requirements/*.txt anew (dev-cpu.txt where UV_FIND_LINKS has a CPU build of torch)
 	requirements/compile.sh $(UV)
