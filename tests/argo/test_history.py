@@ -103,6 +103,7 @@ def test_a_wait_for_a_place_has_its_length_and_its_reason():
         ("waits 8 s for its place: 0/1 nodes are available", 8.0)
     ]
     assert counts(found)["waited_s"] == 8.0
+    assert "event" not in {each.kind for each in found}
 
 
 def test_other_workflows_events_and_the_usual_ones_are_left_out():
@@ -113,7 +114,7 @@ def test_other_workflows_events_and_the_usual_ones_are_left_out():
 def test_the_teachers_pods_are_told_of_while_the_run_was_there():
     made = workflow("Succeeded")
     made["status"]["finishedAt"] = at(30)
-    events = [killed(20, "t", name="nemoflow-teacher-7d-x"), killed(40, "t", name="nemoflow-teacher-7d-x")]
+    events = [killed(at_s, "t", name=f"nemoflow-teacher-{pod}") for at_s, pod in ((20, "7d-x"), (40, "7d-x"), (20, "janitor-1-x"))]
     assert [entry[3] for entry in told([made], events=events) if entry[1] == "teacher"] == ["7d-x: is asked to stop"]
 
 

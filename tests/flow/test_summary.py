@@ -12,9 +12,9 @@ def test_a_run_that_found_nothing_new_says_so(tmp_path):
     run_local(line(), first := place(tmp_path, "one"))
     run_local(line(), again := place(tmp_path, "two"))
     run_local(line(page=1), other := place(tmp_path, "three"))
-    assert summarize(first.store, "one") == "5 of 5 steps ran, 0 reused"
+    assert summarize(first.store, "one") == "5 of 5 steps done by this run, 0 reused from others"
     assert summarize(again.store, "two") == "nothing changed: all 3 steps reused"
-    assert summarize(other.store, "three") == "3 of 5 steps ran, 2 reused"
+    assert summarize(other.store, "three") == "3 of 5 steps done by this run, 2 reused from others"
     assert summarize(other.store, "four") == ""
 
 

@@ -39,8 +39,12 @@ TAKEN = re.compile(rf"{PREEMPTED.pattern}|{EVICTED.pattern}|^Stopped$")
 WAIT_S = 5.0
 """From here on the time between a pod's making and its work's begin is told as a wait."""
 WHAT_CHARS = 300
+NO_PLACE = ("FailedScheduling", "Pending")
+"""Reasons of events that say why a pod waits: the scheduler's, Kueue's."""
 TEACHER_POD = "nemoflow-teacher-"
 """What the names of the chart's teacher's pods begin with."""
+JANITOR_POD = f"{TEACHER_POD}janitor-"
+"""Those of the janitor, which comes each minute and is no run's."""
 COMPLAINT = "nemoflow: "
 """What the last line of a command that failed begins with."""
 
@@ -157,13 +161,17 @@ def _of_teacher(events: Sequence[Object], since: float, until: float) -> Iterato
     """What became of the pods of the chart's teacher while a Workflow was there."""
     for event in events:
         owner, at = event["involvedObject"], _when(event)
-        if owner.get("kind") != "Pod" or not owner["name"].startswith(TEACHER_POD) or not since <= at <= until:
+        if owner.get("kind") != "Pod" or not _is_teacher(owner["name"]) or not since <= at <= until:
             continue
         if event["reason"] in ("Started", "Killing"):
             words = "its container starts" if event["reason"] == "Started" else "is asked to stop"
             yield Happening(_stamp(at), "teacher", None, None, "event", f"{owner['name'].removeprefix(TEACHER_POD)}: {words}")
         elif event["reason"] not in USUAL:
             yield Happening(_stamp(at), "teacher", None, None, "event", f"{event['reason']}: {event.get('message') or ''}"[:WHAT_CHARS])
+
+
+def _is_teacher(pod: str) -> bool:
+    return pod.startswith(TEACHER_POD) and not pod.startswith(JANITOR_POD)
 
 
 def _sets_shutdown(entry: Object) -> bool:
@@ -196,11 +204,12 @@ def _beginning(node: Object, pod: _Pod) -> Iterator[Happening]:
     for event in told:
         count = event.get("count") or 1
         times = f" ({count} times)" if count > 1 else ""
-        yield _of(node, _when(event), "event", f"{event['reason']}: {event.get('message') or ''}{times}")
+        if pod.began is None or event["reason"] not in NO_PLACE:  # of one that began, the wait tells why
+            yield _of(node, _when(event), "event", f"{event['reason']}: {event.get('message') or ''}{times}")
     if pod.began is not None:
         waited = pod.began - pod.made
         if waited >= WAIT_S:
-            reasons = [str(event.get("message")) for event in told if event.get("reason") in ("FailedScheduling", "Pending")]
+            reasons = [str(event.get("message")) for event in told if event.get("reason") in NO_PLACE]
             yield _of(
                 node,
                 pod.made,

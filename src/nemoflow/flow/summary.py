@@ -21,4 +21,4 @@ def in_words(reused: Sequence[bool]) -> str:
     """How much of finished work was new; a flag a step."""
     if reused and all(reused):
         return f"nothing changed: all {len(reused)} steps reused"
-    return f"{reused.count(False)} of {len(reused)} steps ran, {reused.count(True)} reused" if reused else ""
+    return f"{reused.count(False)} of {len(reused)} steps done by this run, {reused.count(True)} reused from others" if reused else ""
