@@ -93,7 +93,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 def registry(cluster):
     if "REGISTRY_PUSH" not in cluster.environment:
-        pytest.skip("BUILDING TWICE IS NOT TESTED: REGISTRY_PUSH and REGISTRY name a registry on the loopback")
+        pytest.skip("BUILDING TWICE IS NOT TESTED: REGISTRY_PUSH and REGISTRY_IN_CLUSTER name a registry on the loopback")
     return cluster.environment["REGISTRY_PUSH"]
 
 
@@ -145,7 +145,7 @@ CANARY = "a-key-of-whoever-builds"
 
 
 def _build_anew(cluster):
-    to = ["--registry", registry(cluster), "--names", cluster.environment["REGISTRY"]]
+    to = ["--registry", registry(cluster), "--names", cluster.environment["REGISTRY_IN_CLUSTER"]]
     environment = {**os.environ, "AWS_SECRET_ACCESS_KEY": CANARY}
     subprocess.run([sys.executable, IMAGES.parents[2] / "images/build", "data", "--anew", *to], check=True, env=environment)
     return json.loads(IMAGES.read_text())

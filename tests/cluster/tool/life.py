@@ -135,5 +135,5 @@ def environment() -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": "us-east-1",
         "REGISTRY_PUSH": f"127.0.0.1:{REGISTRY_PORT}",
-        "REGISTRY": REGISTRY,
+        "REGISTRY_IN_CLUSTER": REGISTRY,
     }
