@@ -67,6 +67,9 @@ def _model2vec(folder: Path) -> Encoder:
 
 def _sentence_transformer(folder: Path) -> Encoder:
     try:
+        from nemoflow.models.noise import hush_libraries
+
+        hush_libraries()
         from sentence_transformers import SentenceTransformer
     except ModuleNotFoundError:
         raise ConfigError("semantic: true needs sentence-transformers for this encoder; `pip install nemoflow[embed]`") from None
