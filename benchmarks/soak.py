@@ -32,7 +32,7 @@ from tests.cluster.tool import disturb, life
 from tests.cluster.tool.shell import Failure
 
 SETS = '{"make-problems.train": {"numeral": 150, "unit": 150}, "harvest.commit_rows": 10, "train.epochs": 1}'
-PER_RUN = 10
+PER_RUN = 20
 AWAY_S = 12
 LEAK_S = 120
 MOST_SUBMITS = 20

@@ -42,7 +42,10 @@ def _signal(name: str, number: int) -> None:
 def crash(part: str) -> str:
     """Kill the process of a part (`minio`, `argo`, `kueue`) in its pod, as a bug of its own would; its volumes stay. The pod's name."""
     pod = _pod(part)
-    container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    containers = [found["containerID"] for found in pod["status"].get("containerStatuses", ()) if found.get("containerID")]
+    if not containers:
+        raise Failure(f"{pod['metadata']['name']} has no container yet")
+    container = containers[0].removeprefix("containerd://")
     run("ctr", "-a", CONTAINERD, "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", container)
     return str(pod["metadata"]["name"])
 
