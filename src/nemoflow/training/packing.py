@@ -1,7 +1,7 @@
 """Rows put together by length: side by side in packs of a budget, or one above the other in stacks of nearly equal length.
 
-Packs are best-fit decreasing: the longest row that is left goes where least room remains behind it. Rooms are kept sorted, so a row costs one
-binary search. Nothing is ever cut: a row over the budget is refused by its number, or gets a pack of its own.
+Packs are best-fit decreasing: the longest row that is left goes where least room remains behind it. Rooms are kept sorted, so
+a row costs one binary search. Nothing is ever cut: a row over the budget is refused by its number, or gets a pack of its own.
 """
 
 from bisect import bisect_left, insort
