@@ -5,6 +5,7 @@
 
 Both sides take turns, the median of the rounds counts. TRL's `pack_dataset` (best-fit decreasing) also copies the tokens into packs,
 so ours is measured twice: packing alone, and with the tokens laid out. As it is called TRL packs 1,000 rows at a time, else all at once.
+The bar is on seconds of a core, which on a machine with nothing else to do are those of the clock; the clock's stand beside them.
 """
 
 import argparse
@@ -29,11 +30,11 @@ def lengths_of(rows: int, budget: int, seed: int) -> list[int]:
     return [int(length) for length in np.clip(drawn, 16, budget)]
 
 
-def timed(work: Callable[[], int]) -> tuple[float, int]:
-    """Milliseconds and the packs that came out."""
-    start = time.perf_counter()
+def timed(work: Callable[[], int]) -> tuple[tuple[float, float], int]:
+    """Milliseconds of cores and of the clock, and the packs that came out."""
+    cores, clock = time.process_time(), time.perf_counter()
     packs = work()
-    return 1000 * (time.perf_counter() - start), packs
+    return (1000 * (time.process_time() - cores), 1000 * (time.perf_counter() - clock)), packs
 
 
 def main() -> int:
@@ -60,7 +61,7 @@ def main() -> int:
         "TRL, as it is called": lambda: len(pack_dataset(table, options.budget, "bfd")),
         "TRL, one batch": lambda: len(pack_dataset(table, options.budget, "bfd", {"batch_size": None})),
     }
-    taken: dict[str, list[float]] = {way: [] for way in ways}
+    taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     packs: dict[str, int] = {}
     for _ in range(options.rounds):
         for way, work in ways.items():
@@ -69,13 +70,14 @@ def main() -> int:
     total = sum(lengths)
     fewest = -(-total // options.budget)
     print(f"{len(lengths)} rows, {total:,} tokens, packs of {options.budget}, {fewest} or more; median of {options.rounds}")
-    own = median(taken["nemoflow"])
-    for way, rounds in taken.items():
+    medians = {way: [median(times) for times in zip(*rounds, strict=True)] for way, rounds in taken.items()}
+    for way, (cores, clock) in medians.items():
         fill = total / (packs[way] * options.budget)
-        print(f"{way:26} {median(rounds):8.1f} ms ({min(rounds):.1f} to {max(rounds):.1f})  {packs[way]} packs, {fill:.2%} full")
+        print(f"{way:26} {cores:8.1f} ms of a core, {clock:8.1f} by the clock  {packs[way]} packs, {fill:.2%} full")
+    own = medians["nemoflow"][0]
     fill = pack(lengths, options.budget).fill
     is_met = own < BAR_MS and fill >= BAR_FILL
-    ratio = median(taken["TRL, one batch"]) / own
+    ratio = medians["TRL, one batch"][0] / own
     bars = f"{own:.1f} ms (bar {BAR_MS:.0f}), {fill:.2%} full (bar {BAR_FILL:.1%})"
     print(f"{'met' if is_met else 'NOT MET'}: {bars}, TRL takes {ratio:.0f} x")
     return 0 if is_met else 1

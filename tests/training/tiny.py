@@ -66,7 +66,10 @@ def attending(folder: Path) -> Path:
     from transformers import AutoTokenizer
 
     untaught(folder)
-    tiny("llama", len(AutoTokenizer.from_pretrained(folder))).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = tiny("llama", len(tokenizer))
+    model.config.update({name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")})
+    model.save_pretrained(folder)
     return folder
 
 

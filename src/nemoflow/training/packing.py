@@ -52,9 +52,8 @@ def pack(lengths: Sequence[int], budget: int, seed: int = 0, overflow: Overflow 
         first = min(number for number in order if lengths[number] > budget)
         raise InputError(f"row {first}: {lengths[first]} tokens do not go into a pack of {budget}; at most {budget} are right")
     groups: list[list[int]] = []
-    rooms: list[int] = []
-    waiting: dict[int, list[int]] = {}
-    """Packs by the room left in them, and the rooms that occur, sorted."""
+    waiting: dict[int, list[int]] = {}  # numbers of the packs by the room left in them
+    rooms: list[int] = []  # those rooms, sorted
     for number in order:
         length = lengths[number]
         at = bisect_left(rooms, length)
