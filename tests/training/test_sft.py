@@ -25,7 +25,7 @@ def fit(base, checkpoints, out, **fields):
         checkpoints, saved, lambda *steps: heard["started"].append(steps), lambda row: None, heard["notes"].append, lambda: False
     )
     out.mkdir()
-    return train_adapter(base, rows, SftRecipe(**config.model_dump(exclude={"max_length", "learn_outputs"})), around, out), heard
+    return train_adapter(base, rows, SftRecipe(**config.model_dump(exclude={"learn_outputs"})), around, out), heard
 
 
 def contents(folder):

@@ -1,5 +1,6 @@
 """A tiny student and a tiny corpus for tests, and a process that runs one of the two training steps until it is killed."""
 
+import json
 import sys
 import time
 from itertools import islice
@@ -59,6 +60,19 @@ def untaught(folder: Path, pattern: str = "M*-", hidden: int = 32) -> Path:
     return folder
 
 
+def attending(folder: Path) -> Path:
+    """An untrained Llama with the student's tokenizer: a model whose rows may lie side by side."""
+    from tests.training.families import tiny
+    from transformers import AutoTokenizer
+
+    untaught(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = tiny("llama", len(tokenizer))
+    model.config.update({name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")})
+    model.save_pretrained(folder)
+    return folder
+
+
 def student_step(root: Path, **fields: object) -> Alone:
     return Alone(MAKE_STUDENT, {"problems": write_lines(root / "problems.jsonl", puzzles(20))}, root / "root", **fields)
 
@@ -81,4 +95,4 @@ if __name__ == "__main__":
     if kind == "student":
         student_step(place).run(**STUDENT)
     else:
-        train_step(place, Path(sys.argv[3])).run(**QUICK)
+        train_step(place, Path(sys.argv[3])).run(**{**QUICK, **json.loads(sys.argv[4] if sys.argv[4:] else "{}")})

@@ -27,7 +27,11 @@ class TrainConfig(Config):
     epochs: float = Field(3.0, gt=0, le=10_000)
     """Passes over the corpus."""
     micro_batch: int = Field(2, ge=1, le=2**16)
-    """Rows that are held at once."""
+    """Rows that are held at once; with `packing`, packs of rows."""
+    packing: bool = later(False)
+    """Put rows side by side in packs of `batch_tokens` tokens (`max_length` where that is 0); for models of attention alone."""
+    batch_tokens: int = later(0, ge=0, le=2**24)
+    """Tokens held at once in place of `micro_batch` rows: one pack with `packing`, else rows of like length, padding included."""
     accumulation: int = Field(8, ge=1, le=2**16)
     """Micro batches to one step of the optimizer."""
     learning_rate: float = Field(2e-5, gt=0, allow_inf_nan=False)
@@ -73,7 +77,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     need_model(base, inputs["model"].address)
     rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
     need_rows(rows, config.max_length)
-    recipe = SftRecipe(**config.model_dump(exclude={"max_length", "learn_outputs"}))
+    recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
     result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder())
     return Outcome(
         metrics={
@@ -84,11 +88,17 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
             "loss": result.last_loss,
             "trainable": result.report.trainable,
             "quantised": result.report.quantised,
+            **_laid_out(result.layout),
         },
         rows_in=len(rows.kept) + rows.dropped,
         dropped=rows.reasons,
         engines={name: version(name) for name in ENGINES},
     )
+
+
+def _laid_out(layout: Any) -> dict[str, float]:
+    """Groups of rows and the share of their places without a token, where rows were put together."""
+    return {} if layout is None else {"groups": len(layout.groups), "padding": round(layout.padding, 6)}
 
 
 def _surroundings(context: Context) -> Any:

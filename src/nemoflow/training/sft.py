@@ -16,7 +16,10 @@ import orjson
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.models.noise import hush_libraries
+from nemoflow.training.batches import Batches, lay_out
 from nemoflow.training.examples import Rows
+from nemoflow.training.isolation import need_isolation, refuse_states
+from nemoflow.training.packing import Layout
 from nemoflow.training.targets import TargetReport, report_targets, resolve_targets
 
 COMPLETE = "complete"
@@ -43,6 +46,9 @@ class SftRecipe:
     weight_decay: float
     adam_beta2: float
     max_grad_norm: float
+    max_length: int
+    packing: bool
+    batch_tokens: int
     precision: Literal["bf16", "fp32"]
     quantization: Literal["nf4", "none"]
     activation_checkpointing: bool
@@ -71,6 +77,8 @@ class SftResult:
 
     log: list[dict[str, float]]
     report: TargetReport
+    layout: Layout | None = None
+    """Which rows lay together, where they were packed or stacked."""
 
     @property
     def last_loss(self) -> float:
@@ -90,12 +98,24 @@ def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurround
     with warnings.catch_warnings():
         # PEFT 0.21 and TRL 1.16 ask transformers 5.23 for activation checkpointing by the name that it is about to drop
         warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
-        model, report = adapt(load_base(base, recipe), recipe)
-        for line in report.lines():
+        if recipe.packing:
+            refuse_states(base)
+        loaded = load_base(base, recipe)
+        if recipe.packing:
+            need_isolation(loaded)
+        model, report = adapt(loaded, recipe)
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        batches = _batches(rows, recipe, tokenizer)
+        for line in [*report.lines(), *filter(None, [batches.line])]:
             around.noted(line)
-        log = _fit(model, AutoTokenizer.from_pretrained(base), rows, recipe, around)
+        log = _fit(model, tokenizer, batches, recipe, around)
         _write(model, recipe, report, log, out)
-    return SftResult(log, report)
+    return SftResult(log, report, batches.layout)
+
+
+def _batches(rows: Rows, recipe: SftRecipe, tokenizer: Any) -> Batches:
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    return lay_out(rows, recipe.micro_batch, recipe.packing, recipe.batch_tokens, recipe.max_length, recipe.seed, pad)
 
 
 def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
@@ -131,7 +151,7 @@ def load_base(base: Path, recipe: SftRecipe) -> Any:
     )
 
 
-def _fit(model: Any, tokenizer: Any, rows: Rows, recipe: SftRecipe, around: SftSurroundings) -> list[dict[str, float]]:
+def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, around: SftSurroundings) -> list[dict[str, float]]:
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -140,9 +160,15 @@ def _fit(model: Any, tokenizer: Any, rows: Rows, recipe: SftRecipe, around: SftS
     complete, partial = around.checkpoints / COMPLETE, around.checkpoints / PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
     complete.mkdir(parents=True, exist_ok=True)
-    data = Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in rows.kept])
     watch = _watch(recipe, around, complete)
-    trainer = SFTTrainer(model=model, args=_arguments(recipe, partial), train_dataset=data, processing_class=tokenizer, callbacks=[watch])
+    trainer = SFTTrainer(
+        model=model,
+        args=_arguments(recipe, partial, batches.size),
+        data_collator=batches.collate,
+        train_dataset=Dataset.from_list(batches.items),
+        processing_class=tokenizer,
+        callbacks=[watch],
+    )
     trainer.remove_callback(PrinterCallback)
     for weight in model.parameters():
         if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
@@ -161,14 +187,14 @@ def newest_checkpoint(complete: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def _arguments(recipe: SftRecipe, output: Path) -> Any:
+def _arguments(recipe: SftRecipe, output: Path, micro_batch: int) -> Any:
     import torch
     from trl import SFTConfig
 
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.micro_batch,
+        per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
