@@ -46,7 +46,7 @@ def page(step: Alone, manifest) -> Path:
 def test_two_evaluations_and_their_problems_are_enough_for_a_page(step):
     manifest = step.run()
     folder = page(step, manifest)
-    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.svg", "index.html", "summary.json"]
+    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.svg", "flips.jsonl", "gain.svg", "index.html", "summary.json"]
     assert (folder / "accuracy.svg").read_text().startswith("<svg")
     assert manifest.metrics == {"base_accuracy": 0.0, "adapter_accuracy": 1.0, "fixed": 8, "broken": 0}
     assert json.loads((folder / "summary.json").read_bytes())["changes"]["fixed"] == 8
