@@ -120,8 +120,6 @@ def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{height - bottom}"/>')
         anchor = "start" if tick == ticks[0] else "end" if tick == ticks[-1] else "middle"
         parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 7}" text-anchor="{anchor}">{_signed(tick)}</text>')
-    zero = across(0.0)
-    parts.append(f'<line class="whisker" x1="{zero:.1f}" y1="{top}" x2="{zero:.1f}" y2="{height - bottom}"/>')
     for index, row in enumerate(rows):
         parts.append(_gain_row(row, top + step * index, across))
     said = "; ".join(f"{row.name}: {row.gain.points:+.1f} ({row.gain.low:+.1f} to {row.gain.high:+.1f})" for row in rows)
@@ -130,8 +128,10 @@ def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
 
 def _gain_row(row: GainRow, y: float, across: Callable[[float], float]) -> str:
     low, high, at, middle = across(row.gain.low), across(row.gain.high), across(row.gain.points), y + 30
+    zero = across(0.0)
     colour = "adapter" if row.gain.points >= 0 else "worse"
     return (
+        f'<line class="whisker" x1="{zero:.1f}" y1="{y + 20}" x2="{zero:.1f}" y2="{y + 40}"/>'
         f'<text class="strong" x="2" y="{y + 15}">{text(row.name)}</text>'
         f'<text x="{WIDTH - 2}" y="{y + 15}" text-anchor="end">{row.gain.points:+.1f}</text>'
         f'<path class="whisker" fill="none" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 5}v10M{high:.1f} {middle - 5}v10"/>'

@@ -92,7 +92,7 @@ def _model(model: Model) -> str:
 
 
 def _part(count: int, tally: Tally) -> str:
-    return f'{count:,} <span class="muted">{percent(count / tally.problems)}</span>' if tally.problems else ""
+    return f'{count:,} <span class="muted">({percent(count / tally.problems)})</span>' if tally.problems else ""
 
 
 def _short(answer: str) -> str:

@@ -8,7 +8,7 @@ from nemoflow.evaluation.markup import figure, section, table, text
 from nemoflow.evaluation.paired import Gain
 from nemoflow.evaluation.report import Evidence
 
-HEADS = ("kind", "gain in points", "95 % interval", "better", "worse", "p", "")
+HEADS = ("kind", "points", "better", "worse", "p")
 
 
 def gate_box(decision: Decision | None) -> str:
@@ -29,7 +29,7 @@ def gain_card(gain: Gain) -> str:
     """The gain over all problems, beside the two accuracies."""
     return (
         f'<div class="score gain"><span class="name">gain in points</span><span class="big">{gain.points:+.1f}</span>'
-        f'<span class="muted">95 % interval {gain.low:+.1f} to {gain.high:+.1f}</span></div>'
+        f'<span class="muted">{f"95 % interval {_interval(gain)}" if _interval(gain) else "every problem changed alike"}</span></div>'
     )
 
 
@@ -60,22 +60,24 @@ def gain_section(evidence: Evidence) -> str:
     return section(
         "Gain over the base",
         f'<div class="columns">{figure(gains_svg(rows), caption)}<div>'
-        f"{table(HEADS, lines, numbers=range(1, 6), label='Gain over the base')}</div></div>",
+        f"{table(HEADS, lines, numbers=range(1, 5), label='Gain over the base')}</div></div>",
         lead="Better and worse are problems. p is one-sided: the chance of this many better ones "
         "if training had changed answers without direction.",
     )
 
 
+def _interval(gain: Gain) -> str:
+    """Empty where every problem changed alike: resampling such problems shows no doubt, and tells none away."""
+    return f"{gain.low:+.1f} to {gain.high:+.1f}" if gain.low < gain.high else ""
+
+
 def _line(row: GainRow) -> tuple[str, ...]:
     gain = row.gain
     chance = "&lt;&nbsp;0.001" if gain.chance < 0.001 else f"{gain.chance:.3f}"
-    finding = ("right", "better") if gain.low > 0 else ("wrong", "worse") if gain.high < 0 else ("", "not told apart")
     return (
         text(row.name),
-        f"<b>{gain.points:+.1f}</b>",
-        f"{gain.low:+.1f} to {gain.high:+.1f}",
+        f'<b>{gain.points:+.1f}</b><br><span class="muted">{_interval(gain) or "all alike"}</span>',
         f"{gain.better:,}",
         f"{gain.worse:,}",
         chance,
-        f'<span class="badge {finding[0]}">{finding[1]}</span>',
     )
