@@ -81,6 +81,16 @@ def counts(pairs: Iterable[Pair], kind: str | None = None, mode: str | None = No
     return {change: found.count(change) for change in CHANGES}
 
 
+def extracted(trace: Trace) -> str | None:
+    """The answer that was compared with the gold one; the boxed one of a trace that was not verified."""
+    return trace.verdict.extracted if trace.verdict else trace.answer
+
+
+def said(trace: Trace) -> str:
+    """The same as votes count it: answers are one where their text is, without regard to case, as the contest's metric sees them."""
+    return (extracted(trace) or "").strip().lower()
+
+
 def sign_test(more: int, fewer: int) -> float:
     """One-sided exact sign test: the chance of `more` or more of `more + fewer` if each went either way like a coin; 1 of none.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from nemoflow.evaluation.compare import Change, Pair, examples
+from nemoflow.evaluation.compare import Change, Pair, examples, extracted
 from nemoflow.evaluation.markup import quote, section, text
 from nemoflow.evaluation.report import Evidence, reject_reason
 from nemoflow.records import Trace
@@ -60,5 +60,5 @@ def _answered(who: str, trace: Trace) -> str:
 
 
 def _extracted(trace: Trace) -> str:
-    found = trace.verdict.extracted if trace.verdict else trace.answer
+    found = extracted(trace)
     return text(found if found and len(found) <= 40 else f"{found[:40]}…" if found else "none")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from nemoflow.evaluation.compare import Pair, counts, mcnemar
+from nemoflow.evaluation.compare import Pair, counts, extracted, mcnemar
 from nemoflow.evaluation.costs import Costs, costs
 from nemoflow.evaluation.decision import Decision
 from nemoflow.evaluation.facts import TOKENS, StepFact
@@ -114,16 +114,12 @@ def flips(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
                     "kind": pair.problem.category,
                     "mode": pair.mode,
                     "gold": pair.problem.gold,
-                    "base_answer": _extracted(pair.base),
-                    "adapter_answer": _extracted(pair.adapter),
+                    "base_answer": extracted(pair.base),
+                    "adapter_answer": extracted(pair.adapter),
                     "statement": pair.problem.statement,
                     "base": pair.base.response,
                     "adapter": pair.adapter.response,
                 }
-
-
-def _extracted(trace: Trace) -> str | None:
-    return trace.verdict.extracted if trace.verdict else trace.answer
 
 
 def lengths_by_kind(corpus: Iterable[Example]) -> dict[str, list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
+from nemoflow.evaluation.compare import said
 from nemoflow.evaluation.score import is_right
 from nemoflow.records import Trace
 
@@ -97,7 +98,7 @@ def sampled(traces: Iterable[Trace]) -> dict[str, Sampled]:
     """Of each kind that has several samples of every problem, in alphabetical order; k goes 1, 2, 4, 8, 16, then all that each has."""
     kinds: dict[str, dict[tuple[str, str], list[tuple[str, bool]]]] = {}
     for trace in traces:
-        kinds.setdefault(trace.category, {}).setdefault((trace.problem_id, trace.mode), []).append((_answer(trace), is_right(trace)))
+        kinds.setdefault(trace.category, {}).setdefault((trace.problem_id, trace.mode), []).append((said(trace), is_right(trace)))
     found = {kind: _over([_votes(answers) for answers in kinds[kind].values()]) for kind in sorted(kinds)}
     return {kind: one for kind, one in found.items() if one.samples > 1}
 
@@ -120,9 +121,3 @@ def _votes(answers: Sequence[tuple[str, bool]]) -> Votes:
     silent = counts.pop(("", False), 0)
     right = tuple(count for (_, is_one_right), count in counts.items() if is_one_right)
     return Votes(right, tuple(count for (_, is_one_right), count in counts.items() if not is_one_right), silent)
-
-
-def _answer(trace: Trace) -> str:
-    """Answers are one where their text is, without regard to case, as the contest's metric sees them."""
-    extracted = trace.verdict.extracted if trace.verdict else trace.answer
-    return (extracted or "").strip().lower()

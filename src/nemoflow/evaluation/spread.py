@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nemoflow.evaluation.compare import said
 from nemoflow.evaluation.score import wilson
 from nemoflow.records import Problem, Trace
 
@@ -55,7 +56,7 @@ class Spread:
 def spread(attempts: Iterable[tuple[Problem, Trace]]) -> Spread:
     """Over attempts of one model, each problem once (in one mode)."""
     rows = list(attempts)
-    answers = Counter(answer for _, trace in rows if (answer := _answer(trace)))
+    answers = Counter(answer for _, trace in rows if (answer := said(trace)))
     golds = Counter(str(problem.gold) for problem, _ in rows)
     asked: dict[str, set[str]] = {}
     for problem, trace in rows:
@@ -71,7 +72,3 @@ def spread(attempts: Iterable[tuple[Problem, Trace]]) -> Spread:
         top_count=count,
         top_gold_count=max(golds.values(), default=0),
     )
-
-
-def _answer(trace: Trace) -> str:
-    return ((trace.verdict.extracted if trace.verdict else trace.answer) or "").strip().lower()
