@@ -148,6 +148,17 @@ def test_sigterm_ends_a_run_with_75_and_the_cleanup_done(tmp_path):
     assert (tmp_path / "root/runs/toy/close/manifest.json").exists()
 
 
+def test_a_refused_run_ends_with_0_and_says_at_its_end_what_was_skipped_and_why_however_often(tmp_path, capsys):
+    path = tmp_path / "gated.toml"
+    path.write_text(f'pipeline = "tests.flow.toy:gated"\nrun = "gated"\nroot = "{tmp_path}/root"\n')
+    for steps_ran in (3, 0):
+        assert ends_with("run", path) == 0
+        told, _, end = capsys.readouterr().out.partition(f"{steps_ran} steps ran")
+        assert ("page               skipped in" in told) == (steps_ran == 3)
+        assert "  gate: skipped: not better\n" in end
+        assert "  page: skipped: input 'problems' was skipped: not better\n" in end
+
+
 def test_a_bucket_is_a_root_like_any_other(workflow, s3_root, capsys):
     assert ends_with("doctor", workflow, "--root", s3_root) == 0
     assert ends_with("run", workflow, "--root", s3_root) == 0

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 WORKFLOW = HERE / "tests" / "pipelines" / "reduced.toml"
 RESULTS = {"mix": "corpus", "train": "adapter"}
 """Node to the output that must be the same to the byte wherever it was made."""
-CHANGED = {"train", "evaluate-adapter", "report", "package"}
+CHANGED = {"train", "evaluate-adapter", "gate", "report", "package"}
 """Nodes that a change of the training makes anew."""
 
 

@@ -3,7 +3,18 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemoflow.evaluation.charts import WIDTH, AccuracyRow, accuracy_chart_svg, costs_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.charts import (
+    WIDTH,
+    AccuracyRow,
+    GainRow,
+    accuracy_chart_svg,
+    costs_svg,
+    curve_svg,
+    gains_svg,
+    histograms_svg,
+    percent,
+)
+from nemoflow.evaluation.paired import Gain
 from nemoflow.evaluation.score import Tally
 
 TALLIES = st.integers(0, 500).flatmap(lambda total: st.builds(Tally, st.just(total), st.integers(0, total)))
@@ -29,6 +40,20 @@ def numbers_within(svg: str) -> None:
 @given(st.lists(st.builds(AccuracyRow, NAMES, TALLIES, TALLIES), max_size=10), st.booleans())
 def test_accuracy_bars_stay_inside_the_drawing_whatever_the_names_and_counts(rows, standalone):
     numbers_within(accuracy_chart_svg(rows, standalone=standalone))
+
+
+GAINS = st.tuples(*[st.floats(-100, 100)] * 3).map(sorted).map(lambda ends: Gain(9, ends[1], ends[0], ends[2], 5, 2))
+
+
+@given(st.lists(st.builds(GainRow, NAMES, GAINS, st.booleans()), max_size=10), st.booleans())
+def test_gains_and_their_intervals_stand_in_order_inside_the_drawing(rows, standalone):
+    svg = gains_svg(rows, standalone=standalone)
+    numbers_within(svg)
+    points = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle"))
+    assert [point.get("class") for point in points] == ["adapter" if row.gain.points >= 0 else "worse" for row in rows]
+    at = [float(point.get("cx")) for point in points]
+    assert all(0 <= x <= WIDTH for x in at)
+    assert [x for _, x in sorted(zip((row.gain.points for row in rows), at, strict=True))] == sorted(at)
 
 
 COSTS = st.integers(0, 500).flatmap(

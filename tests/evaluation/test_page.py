@@ -13,7 +13,7 @@ from nemoflow.evaluation.markup import LONGEST, duration, quote, text
 from nemoflow.evaluation.page import accuracy_rows, render
 from nemoflow.evaluation.report import Evidence, summary
 
-VOID = {"meta", "br", "rect", "line", "path", "polyline"}
+VOID = {"meta", "br", "rect", "line", "path", "polyline", "circle"}
 
 
 class Reader(HTMLParser):

@@ -150,3 +150,15 @@ def toy(workflow: Workflow) -> Pipeline:
         ),
         cleanup=workflow.node("close", CLOSE, {"endpoint": door}),
     )
+
+
+def gated(workflow: Workflow) -> Pipeline:
+    """A gate that refuses, and a page that needs what it refuses."""
+    return Pipeline(
+        "gated",
+        (
+            workflow.node("count", COUNT),
+            workflow.node("gate", GATE, {"problems": From("count", "problems")}),
+            workflow.node("page", PAGE, {"problems": From("gate", "problems")}),
+        ),
+    )

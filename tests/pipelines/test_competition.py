@@ -112,7 +112,7 @@ threads = 1
     second = nemoflow("run", workflow, "--root", root, "--run", "second", "--set", '{"train.learning_rate": 1e-4}')
     assert second.returncode == 0, second.stderr
     ran = [line.split()[0] for line in second.stdout.splitlines() if " running: " in line]
-    assert ran == ["train", "evaluate-adapter", "package", "report"]
+    assert ran == ["train", "evaluate-adapter", "gate", "package", "report"]
     assert open_store(str(root)).exists("runs/second/harvest/manifest.json")
 
 

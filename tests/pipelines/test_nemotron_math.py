@@ -126,7 +126,7 @@ def another_mix_asks_the_teacher_for_nothing(root):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     would_run = {line.split()[0] for line in done.stdout.splitlines() if " would run " in line and line.startswith("  ")}
-    assert would_run == {"mix", "train", "evaluate-adapter", "package", "report"}
+    assert would_run == {"mix", "train", "evaluate-adapter", "gate", "package", "report"}
 
 
 @pytest.mark.slow

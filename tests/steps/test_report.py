@@ -46,7 +46,7 @@ def page(step: Alone, manifest) -> Path:
 def test_two_evaluations_and_their_problems_are_enough_for_a_page(step):
     manifest = step.run()
     folder = page(step, manifest)
-    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.svg", "index.html", "summary.json"]
+    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.svg", "flips.jsonl", "gain.svg", "index.html", "summary.json"]
     assert (folder / "accuracy.svg").read_text().startswith("<svg")
     assert manifest.metrics == {"base_accuracy": 0.0, "adapter_accuracy": 1.0, "fixed": 8, "broken": 0}
     assert json.loads((folder / "summary.json").read_bytes())["changes"]["fixed"] == 8
@@ -98,3 +98,20 @@ def test_problems_that_share_an_id_are_refused(step, tmp_path):
     step.inputs["problems"] = write_lines(tmp_path / "twice.jsonl", [*PROBLEMS, PROBLEMS[2]])
     with pytest.raises(InputError, match=r"twice\.jsonl: row 9: id 'numeral-002' is also that of row 3"):
         step.run()
+
+
+def samples(count: int, each: int) -> list:
+    """Problems with `each` samples in a row, of which one is right."""
+    problems = [problem(index) for index in range(count)]
+    by_id = {row.id: row for row in problems}
+    return verify_rollouts([attempt(row, "I" if index else "XII") for row in problems for index in range(each)], by_id)
+
+
+@pytest.mark.parametrize("count", [3, 1002])
+def test_the_teachers_samples_are_told_of_the_first_problems_and_none_is_cut_in_two(step, tmp_path, count):
+    """1002 problems with 4 samples are 8 rows over what is read."""
+    step.inputs["verified"] = write_lines(tmp_path / "verified.jsonl", samples(count, 4))
+    found = json.loads((page(step, step.run()) / "summary.json").read_bytes())["samples"]["numeral"]
+    assert (found["problems"], found["samples"]) == (min(count, 1000), 4)
+    assert found["k"]["1"] == {"pass": 0.25, "maj": 0.25}
+    assert found["k"]["4"] == {"pass": 1.0, "maj": 0.0}

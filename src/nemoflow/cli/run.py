@@ -64,6 +64,8 @@ def _summary(place: Place, result: RunResult, seconds: float) -> None:
     pipeline = result.plan.pipeline
     for plan in result.plan.nodes:
         manifest = place.manifest(plan.node.name)
+        if manifest is not None and manifest.status == "skipped":
+            click.echo(f"  {plan.node.name}: skipped: {manifest.reason}")
         last = not pipeline.consumers(plan.node.name)
         for name, output in manifest.outputs.items() if manifest else ():
             # A submission is what the run was for, also where the report reads it afterwards.

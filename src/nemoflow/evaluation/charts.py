@@ -1,14 +1,15 @@
-"""Charts as inline SVG, drawn with the page's colours: accuracy bars with intervals, a curve, small histograms.
+"""Charts as inline SVG, drawn with the page's colours: accuracy bars with intervals, gains, a curve, small histograms.
 
 Every chart is 400 units wide, so that its text is as large as the page's on a telephone, and carries its content as a
 label for those who do not see it. `standalone` gives the accuracy chart as a file of its own, light and dark.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nemoflow.evaluation.markup import text
+from nemoflow.evaluation.paired import Gain
 from nemoflow.evaluation.score import Tally
 
 WIDTH = 400
@@ -17,10 +18,11 @@ RIGHT = 14
 
 STANDALONE_STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1b2430; }
-.muted { fill: #5a6675; } .grid { stroke: #dfe4ea; } .base { fill: #7a8698; } .adapter { fill: #0b7a55; }
+.muted { fill: #5a6675; } .grid { stroke: #dfe4ea; } .base { fill: #7a8698; } .adapter { fill: #0b7a55; } .worse { fill: #b3402f; }
 .whisker { stroke: #1b2430; stroke-width: 1.3; } .strong { font-weight: 600; }
 @media (prefers-color-scheme: dark) {
 text { fill: #e7ecf2; } .muted { fill: #9dabbc; } .grid { stroke: #2c3642; } .base { fill: #8794a7; } .adapter { fill: #3ecf9a; }
+.worse { fill: #ff8f7d; }
 .whisker { stroke: #e7ecf2; } }
 """
 
@@ -34,6 +36,15 @@ class AccuracyRow:
     adapter: Tally
     is_total: bool = False
     """Over all kinds; the name does not tell, as a kind may have any."""
+
+
+@dataclass(frozen=True)
+class GainRow:
+    """A kind of problem (or all of them) and the adapter's gain on it, in points."""
+
+    name: str
+    gain: Gain
+    is_total: bool = False
 
 
 def percent(share: float) -> str:
@@ -88,6 +99,60 @@ def costs_svg(rows: Sequence[AccuracyRow]) -> str:
     parts.append('<text class="muted" x="2" y="10">% right</text>')
     said = "; ".join(f"{row.name}: {percent(row.adapter.accuracy)} at {row.adapter.mean_tokens:.0f} tokens" for row in rows)
     return _svg(height, f"Accuracy of the adapter over tokens. {said}", parts)
+
+
+def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
+    """A point and its 95 % interval for each row, left and right of no gain; `standalone` adds title and style."""
+    top, step, bottom = (28 if standalone else 6), 44, 24
+    height = top + step * len(rows) + bottom
+    # One scale for all, no wider than it has to be, with 0 on it.
+    low = min([0.0, *(row.gain.low for row in rows)])
+    high = max([0.0, *(row.gain.high for row in rows)])
+    ticks = _ticks(_floor(low, max(high - low, 1.0)), max(high, low + 1.0))
+    edge = 8
+
+    def across(points: float) -> float:
+        return edge + (WIDTH - 2 * edge) * (min(max(points, ticks[0]), ticks[-1]) - ticks[0]) / (ticks[-1] - ticks[0])
+
+    parts = ['<text class="strong" x="2" y="14">Gain of the adapter over its base, in points</text>'] if standalone else []
+    for tick in ticks:
+        x = across(tick)
+        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{height - bottom}"/>')
+        anchor = "start" if tick == ticks[0] else "end" if tick == ticks[-1] else "middle"
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 7}" text-anchor="{anchor}">{_signed(tick)}</text>')
+    for index, row in enumerate(rows):
+        parts.append(_gain_row(row, top + step * index, across))
+    said = "; ".join(f"{row.name}: {row.gain.points:+.1f} ({row.gain.low:+.1f} to {row.gain.high:+.1f})" for row in rows)
+    return _svg(height, f"Gain in points with 95 % intervals. {said}", parts, STANDALONE_STYLE if standalone else "")
+
+
+def _gain_row(row: GainRow, y: float, across: Callable[[float], float]) -> str:
+    low, high, at, middle = across(row.gain.low), across(row.gain.high), across(row.gain.points), y + 30
+    zero = across(0.0)
+    colour = "adapter" if row.gain.points >= 0 else "worse"
+    return (
+        f'<line class="whisker" x1="{zero:.1f}" y1="{y + 20}" x2="{zero:.1f}" y2="{y + 40}"/>'
+        f'<text class="strong" x="2" y="{y + 15}">{text(row.name)}</text>'
+        f'<text x="{WIDTH - 2}" y="{y + 15}" text-anchor="end">{row.gain.points:+.1f}</text>'
+        f'<path class="whisker" fill="none" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 5}v10M{high:.1f} {middle - 5}v10"/>'
+        f'<circle class="{colour}" cx="{at:.1f}" cy="{middle}" r="{6 if row.is_total else 4.5}"/>'
+    )
+
+
+def _floor(low: float, span: float) -> float:
+    """A round number at or below `low`, coarse enough for a few ticks over `span`."""
+    step = _step(span)
+    return math.floor(low / step + 1e-9) * step
+
+
+def _step(span: float) -> float:
+    """A round number that cuts `span` into four to six parts."""
+    unit = 10.0 ** math.floor(math.log10(span / 4))
+    return next(unit * factor for factor in (1, 2, 2.5, 5, 10) if span / (unit * factor) <= 6)
+
+
+def _signed(points: float) -> str:
+    return f"{points:+g}" if abs(points) > 1e-9 else "0"
 
 
 def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> str:
@@ -193,8 +258,7 @@ def _thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float,
 def _ticks(low: float, high: float) -> list[float]:
     """Four to seven round numbers from `low` to at or above `high`."""
     span = max(high - low, 1e-9)
-    unit = 10 ** math.floor(math.log10(span / 4))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if span / (unit * factor) <= 6)
+    step = _step(span)
     return [low + step * index for index in range(math.ceil(span / step - 1e-9) + 1)]
 
 

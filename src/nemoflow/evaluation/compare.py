@@ -1,6 +1,6 @@
 """Base against adapter, problem by problem: what training fixed, what it broke, and problems worth reading."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,9 @@ from nemoflow.records import Problem, Trace
 Change = Literal["fixed", "broken", "right", "wrong"]
 
 CHANGES: tuple[Change, ...] = ("fixed", "broken", "wrong", "right")
-"""In the order in which a reader wants them: what was learned, what was lost, what is left, what was there before."""
+"""What was learned, what was lost, what is left, what was there before."""
+TO_READ: tuple[Change, ...] = ("broken", "fixed", "wrong", "right")
+"""In the order in which a reader wants them."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +81,41 @@ def counts(pairs: Iterable[Pair], kind: str | None = None, mode: str | None = No
     return {change: found.count(change) for change in CHANGES}
 
 
-def mcnemar(fixed: int, broken: int) -> float:
-    """Exact two-sided p of McNemar's test: chance of a split this uneven if training changed answers without direction."""
-    changed = fixed + broken
+def extracted(trace: Trace) -> str | None:
+    """The answer that was compared with the gold one; the boxed one of a trace that was not verified."""
+    return trace.verdict.extracted if trace.verdict else trace.answer
+
+
+def said(trace: Trace) -> str:
+    """The same as votes count it: answers are one where their text is, without regard to case, as the contest's metric sees them."""
+    return (extracted(trace) or "").strip().lower()
+
+
+def sign_test(more: int, fewer: int) -> float:
+    """One-sided exact sign test: the chance of `more` or more of `more + fewer` if each went either way like a coin; 1 of none.
+
+    With one attempt a problem it is the exact form of McNemar's test (Q. McNemar, "Note on the sampling error of the difference between
+    correlated proportions", Psychometrika 12, 1947).
+    """
+    changed = more + fewer
     tail = ways = 1
-    for index in range(min(fixed, broken)):
+    for index in range(fewer):
         ways = ways * (changed - index) // (index + 1)
         tail += ways
-    return float(min(1.0, 2 * tail / 2**changed))
+    return float(tail / 2**changed)
 
 
-def examples(pairs: Sequence[Pair], each: int) -> list[Pair]:
-    """Up to `each` problems for every kind and change, the first of each, ordered by change, then kind."""
+def mcnemar(fixed: int, broken: int) -> float:
+    """Exact two-sided p of McNemar's test: chance of a split this uneven if training changed answers without direction."""
+    return min(1.0, 2 * sign_test(max(fixed, broken), min(fixed, broken)))
+
+
+def examples(pairs: Sequence[Pair], each: Mapping[Change, int]) -> list[Pair]:
+    """Up to so many problems of every kind for each change, the first of each, ordered by change, then kind."""
     kinds = sorted({pair.problem.category for pair in pairs})
     return [
         pair
-        for change in CHANGES
+        for change in TO_READ
         for kind in kinds
-        for pair in [pair for pair in pairs if pair.change == change and pair.problem.category == kind][:each]
+        for pair in [pair for pair in pairs if pair.change == change and pair.problem.category == kind][: each[change]]
     ]

@@ -1,7 +1,7 @@
 """The page: one HTML file without scripts or anything to fetch, for a wide or a narrow window, in light or dark.
 
-The parts are in the order of a reader's questions: what did it learn, on which kinds, from what, what was left out, what
-ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
+The parts are in the order of a reader's questions: what did it learn, on which kinds, how sure is it, at what cost, from what,
+what was left out, what ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
 """
 
 from importlib.resources import files
@@ -9,25 +9,31 @@ from importlib.resources import files
 from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
 from nemoflow.evaluation.compare import counts, mcnemar
 from nemoflow.evaluation.markup import figure, section, table, text
+from nemoflow.evaluation.page_costs import costs_section, samples_section, spread_section
 from nemoflow.evaluation.page_examples import dropped_examples, examples_section
+from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
 
-ALL = "all kinds"
 NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def render(evidence: Evidence) -> str:
     """The whole page."""
     style = files("nemoflow.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    rows = accuracy_rows(evidence)
     body = "".join(
         (
             _headline(evidence),
-            _accuracy_section(evidence),
+            _accuracy_section(evidence, rows),
+            gain_section(evidence),
             modes_section(evidence),
+            costs_section(evidence, rows),
+            spread_section(evidence, rows),
             _learning_section(evidence),
+            samples_section(evidence),
             dropped_section(evidence, dropped_examples(evidence)),
             run_section(evidence),
             examples_section(evidence),
@@ -52,7 +58,8 @@ def _headline(evidence: Evidence) -> str:
         f'<header><p class="eyebrow">nemoflow report · run <b>{text(evidence.run)}</b></p>'
         "<h1>What the adapter learned</h1>"
         f'<div class="scores">{_score("base model", base, "base")}<div class="arrow" aria-hidden="true">→</div>'
-        f"{_score('with the adapter', adapter, 'adapter')}</div>"
+        f"{_score('with the adapter', adapter, 'adapter')}{gain_card(evidence.gains[0])}</div>"
+        f"{gate_box(evidence.decision)}"
         f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
         f"{_chance(evidence)}. Scored by {_metric(evidence)}, one greedy attempt each.</p></header>"
@@ -95,21 +102,16 @@ def accuracy_rows(evidence: Evidence) -> list[AccuracyRow]:
     kinds = sorted({*evidence.base.kinds, *evidence.adapter.kinds})
     rows = [AccuracyRow(kind, evidence.base.kinds.get(kind, Tally()), evidence.adapter.kinds.get(kind, Tally())) for kind in kinds]
     if len(rows) > 1:
-        name = ALL
-        while name in kinds:
-            name += " together"
-        rows.append(AccuracyRow(name, evidence.base.overall, evidence.adapter.overall, is_total=True))
+        rows.append(AccuracyRow(total_name(kinds), evidence.base.overall, evidence.adapter.overall, is_total=True))
     return rows
 
 
-def _accuracy_section(evidence: Evidence) -> str:
-    rows = accuracy_rows(evidence)
+def _accuracy_section(evidence: Evidence, rows: list[AccuracyRow]) -> str:
     key = '<span class="key base"></span>base model <span class="key adapter"></span>with the adapter; the lines are 95 % Wilson intervals'
     chart = figure(accuracy_chart_svg(rows), key)
     return section(
         "Accuracy per kind",
         f'<div class="columns">{chart}<div>{_accuracy_table(evidence, rows)}</div></div>',
-        f"<h3>How the responses end</h3>{_endings_table(rows)}",
     )
 
 
@@ -125,22 +127,6 @@ def _share(tally: Tally) -> str:
     low, high = tally.interval
     interval = f"{100 * low:.1f} to {100 * high:.1f}"
     return f'<b>{percent(tally.accuracy)}</b><br><span class="muted">{tally.right:,} of {tally.problems:,}<br>{interval}</span>'
-
-
-def _endings_table(rows: list[AccuracyRow]) -> str:
-    lines = [
-        (
-            text(row.name) if name == "base" else "",
-            f'<span class="whole"><span class="key {name}"></span>{name}</span>',
-            f"{tally.truncated:,}",
-            f"{tally.no_box:,}",
-            f"{tally.tokens / tally.problems:,.0f}" if tally.problems else "",
-        )
-        for row in rows
-        for name, tally in (("base", row.base), ("adapter", row.adapter))
-    ]
-    heads = ("kind", "model", "cut off", "no box", "tokens each")
-    return table(heads, lines, numbers=range(2, 5), label="How the responses end")
 
 
 def _learning_section(evidence: Evidence) -> str:

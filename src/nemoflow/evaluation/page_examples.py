@@ -1,12 +1,14 @@
 """The page's parts to read: problems with both models' responses, and traces that the filters dropped."""
 
-from nemoflow.evaluation.compare import Change, Pair, examples
+from collections.abc import Mapping
+
+from nemoflow.evaluation.compare import Change, Pair, examples, extracted
 from nemoflow.evaluation.markup import quote, section, text
 from nemoflow.evaluation.report import Evidence, reject_reason
 from nemoflow.records import Trace
 
-EACH = 2
-"""Examples for every kind and change."""
+EACH: Mapping[Change, int] = {"broken": 5, "fixed": 3, "wrong": 2, "right": 1}
+"""Examples of a kind: flips above all, and of those the losses, since few of them tell what training harmed."""
 
 WORDS: dict[Change, str] = {"fixed": "fixed", "broken": "broken", "wrong": "still wrong", "right": "right before"}
 
@@ -18,7 +20,8 @@ def examples_section(evidence: Evidence) -> str:
     return section(
         "Answers to read",
         *blocks,
-        lead="The first of each kind that training fixed, broke, left wrong or that was right before; chosen by order, not by looks.",
+        lead="The first of each kind that training broke, fixed, left wrong or that was right before; chosen by order, not by looks. "
+        "Every answer that turned is in <code>flips.jsonl</code> beside this page.",
     )
 
 
@@ -57,5 +60,5 @@ def _answered(who: str, trace: Trace) -> str:
 
 
 def _extracted(trace: Trace) -> str:
-    found = trace.verdict.extracted if trace.verdict else trace.answer
+    found = extracted(trace)
     return text(found if found and len(found) <= 40 else f"{found[:40]}…" if found else "none")

@@ -3,14 +3,25 @@
 `Evidence` is gathered from artifacts and manifests; `summary` is its short form for machines, `page.render` the one for people.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
-from nemoflow.evaluation.compare import Pair, counts, mcnemar
+from nemoflow.evaluation.compare import Pair, counts, extracted, mcnemar
+from nemoflow.evaluation.costs import Costs, costs
+from nemoflow.evaluation.decision import Decision
 from nemoflow.evaluation.facts import TOKENS, StepFact
+from nemoflow.evaluation.paired import Gain, gains
+from nemoflow.evaluation.sampled import Sampled
 from nemoflow.evaluation.score import Score
-from nemoflow.records import Example, Trace
+from nemoflow.evaluation.spread import spread
+from nemoflow.records import Example, Problem, Trace
+
+Model = Literal["base", "adapter"]
+MODELS: tuple[Model, ...] = ("base", "adapter")
+LIMIT = 7680
+"""Tokens of a response in the contest, where a report does not say its own limit."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,12 @@ class Evidence:
     rejects: Sequence[Trace] = ()
     """One dropped trace for each reason."""
     receipt: Mapping[str, Any] | None = None
+    decision: Decision | None = None
+    """Of the gate, where there is one."""
+    seconds_asked: Mapping[str, float] = field(default_factory=dict)
+    """What the evaluations took: `base`, `adapter`; one that was reused is left out."""
+    samples: Mapping[str, Sampled] = field(default_factory=dict)
+    """Of the teacher, by kind, where it gave several of each problem."""
 
     @property
     def run(self) -> str:
@@ -46,10 +63,26 @@ class Evidence:
         """Tokens of all steps that counted them, by sort."""
         return {name: sum(step.tokens.get(name, 0) for step in self.steps) for name in TOKENS}
 
+    @cached_property
+    def gains(self) -> tuple[Gain, dict[str, Gain]]:
+        """The adapter's over the base, in all and by kind."""
+        return gains(self.pairs)
+
+    def attempts(self, model: Model, kind: str | None = None) -> list[tuple[Problem, Trace]]:
+        """What a model made of the problems of a kind (None: of all)."""
+        chosen = (pair for pair in self.pairs if kind in (None, pair.problem.category))
+        return [(pair.problem, pair.base if model == "base" else pair.adapter) for pair in chosen]
+
+    def costs(self, model: Model, kind: str | None = None) -> Costs:
+        """Of a model's answers, under the adapter's token limit."""
+        limit = self.settings.get("max_new_tokens")
+        return costs((trace for _, trace in self.attempts(model, kind)), limit if isinstance(limit, int) and limit > 0 else LIMIT)
+
 
 def summary(evidence: Evidence) -> dict[str, Any]:
     """The content of `summary.json`."""
     changes = counts(evidence.pairs)
+    overall, kinds = evidence.gains
     return {
         "v": 1,
         "run": evidence.run,
@@ -61,7 +94,32 @@ def summary(evidence: Evidence) -> dict[str, Any]:
         "tokens": evidence.tokens,
         "steps": [step.to_json() for step in evidence.steps],
         "submission": evidence.receipt,
+        "gain": overall.to_json(),
+        "gains": {kind: gain.to_json() for kind, gain in kinds.items()},
+        "costs": {model: evidence.costs(model).to_json() for model in MODELS},
+        "spread": {model: spread(evidence.attempts(model)).to_json() for model in MODELS},
+        "samples": {kind: one.to_json() for kind, one in evidence.samples.items()},
+        "gate": evidence.decision.to_json() if evidence.decision else None,
     }
+
+
+def flips(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
+    """Every answer that training turned, a row each: broken ones first, for whoever reads them all."""
+    for change in ("broken", "fixed"):
+        for pair in pairs:
+            if pair.change == change:
+                yield {
+                    "change": change,
+                    "problem_id": pair.problem.id,
+                    "kind": pair.problem.category,
+                    "mode": pair.mode,
+                    "gold": pair.problem.gold,
+                    "base_answer": extracted(pair.base),
+                    "adapter_answer": extracted(pair.adapter),
+                    "statement": pair.problem.statement,
+                    "base": pair.base.response,
+                    "adapter": pair.adapter.response,
+                }
 
 
 def lengths_by_kind(corpus: Iterable[Example]) -> dict[str, list[int]]:

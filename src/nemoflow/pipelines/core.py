@@ -9,6 +9,7 @@ from nemoflow.steps import (
     DEDUP,
     EVALUATE,
     FILTER,
+    GATE,
     HARVEST,
     MIX,
     PACKAGE,
@@ -49,13 +50,15 @@ def curate(workflow: Workflow, traces: Mapping[str, Source], problems: From, hel
 
 
 def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source]) -> list[Node]:
-    """Score the base, train the adapter, score it, package it, report on all of it and on the traces that were `seen`."""
+    """Score the base, train the adapter, score it, package it if the gate lets it, report on all of it and on the `seen` traces."""
     adapter = From("train", "adapter")
+    rollouts = {"base_rollouts": From("evaluate-base", "rollouts"), "adapter_rollouts": From("evaluate-adapter", "rollouts")}
     return [
         workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
-        workflow.node("package", PACKAGE, {"adapter": adapter, "model": model}),
+        workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
+        workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
         workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
 
@@ -70,6 +73,7 @@ def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict
         "adapter_rollouts": From("evaluate-adapter", "rollouts"),
         "lora": From("train", "adapter"),
         "corpus": From("mix", "corpus"),
+        "gate": From("gate", "decision"),
         "submission": From("package", "submission"),
         "rejected": From("filter", "rejected"),
         "duplicates": From("dedup", "rejected"),

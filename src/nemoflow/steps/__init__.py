@@ -6,6 +6,7 @@ from nemoflow.steps.decontaminate import DECONTAMINATE
 from nemoflow.steps.dedup import DEDUP
 from nemoflow.steps.evaluate import EVALUATE
 from nemoflow.steps.filter import FILTER
+from nemoflow.steps.gate import GATE
 from nemoflow.steps.harvest import HARVEST
 from nemoflow.steps.harvest_public import HARVEST_PUBLIC
 from nemoflow.steps.judge import JUDGE
@@ -32,6 +33,7 @@ __all__ = [
     "DEDUP",
     "EVALUATE",
     "FILTER",
+    "GATE",
     "HARVEST",
     "HARVEST_PUBLIC",
     "JUDGE",
@@ -73,6 +75,7 @@ STEPS: tuple[Step, ...] = (
     MIX,
     TRAIN,
     EVALUATE,
+    GATE,
     PACKAGE,
     REPORT,
     RELEASE_TEACHER,

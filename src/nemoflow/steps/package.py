@@ -1,8 +1,9 @@
-"""package: check an adapter against the contest's runtime and zip it."""
+"""package: check an adapter against the contest's runtime and zip it; skipped, with the reason, where a gate refused it."""
 
-from nemoflow.artifacts import Adapter, Model, Submission
+from nemoflow.artifacts import Adapter, Model, Report, Submission
 from nemoflow.config import Config
-from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.evaluation.decision import FILE, Decision
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
 from nemoflow.submission.doctor import examine
 from nemoflow.submission.package import pack
 
@@ -20,6 +21,8 @@ class PackageConfig(Config):
 
 def run(config: PackageConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Examine, then zip; SubmissionError names tensor and rule."""
+    if "gate" in inputs and (refusal := _refusal(inputs["gate"])):
+        return Outcome(status="skipped", reason=refusal)
     adapter = inputs["adapter"].folder()
     checkup = examine(adapter, inputs["model"].folder(), config.max_rank)
     receipt = pack(adapter, checkup, outputs["submission"].folder(), config.max_bytes, config.base_model_name)
@@ -38,11 +41,16 @@ def run(config: PackageConfig, inputs: Inputs, outputs: Outputs, context: Contex
     )
 
 
+def _refusal(gate: InputArtifact) -> str:
+    decision = Decision.from_json(gate.json(FILE), f"{gate.address}/{FILE}")
+    return "" if decision.passed else f"the gate refused the adapter: {decision.reason}"
+
+
 PACKAGE = Step(
     name="package",
     version=1,
     config=PackageConfig,
     run=run,
-    inputs={"adapter": Adapter, "model": Model},
+    inputs={"adapter": Adapter, "model": Model, "gate": Optional(Report)},
     outputs={"submission": Submission},
 )

@@ -4,20 +4,26 @@ Only the two evaluations and their problems are required. Every further input ad
 made it to the list of steps; what is not wired is left out of both.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import orjson
 
 from nemoflow.artifacts import Adapter, Corpus, Model, Problems, Report, Submission, Traces
 from nemoflow.config import Config
 from nemoflow.errors import InputError
-from nemoflow.evaluation.charts import accuracy_chart_svg
+from nemoflow.evaluation.charts import accuracy_chart_svg, gains_svg
 from nemoflow.evaluation.compare import counts, pair_up
+from nemoflow.evaluation.decision import FILE, Decision
 from nemoflow.evaluation.facts import steps_of
 from nemoflow.evaluation.page import accuracy_rows, render
+from nemoflow.evaluation.page_gain import gain_rows
 from nemoflow.evaluation.page_modes import mode_rows
-from nemoflow.evaluation.report import Evidence, lengths_by_kind, one_each, summary
+from nemoflow.evaluation.report import Evidence, flips, lengths_by_kind, one_each, summary
+from nemoflow.evaluation.sampled import sampled
 from nemoflow.evaluation.score import Score
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
-from nemoflow.records import with_unique_ids
+from nemoflow.records import Trace, with_unique_ids
 
 
 class ReportConfig(Config):
@@ -25,13 +31,15 @@ class ReportConfig(Config):
 
 
 def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
-    """Gather, then write `index.html`, `summary.json`, and charts for use elsewhere: `accuracy.svg`, `modes.svg` where modes were told."""
+    """Gather, then write `index.html`, `summary.json`, `flips.jsonl`, and charts for use elsewhere, modes only where they were told."""
     evidence = _gather(inputs)
     folder = outputs["page"].folder()
     (folder / "index.html").write_text(render(evidence), encoding="utf-8")
     (folder / "accuracy.svg").write_text(accuracy_chart_svg(accuracy_rows(evidence), standalone=True), encoding="utf-8")
+    (folder / "gain.svg").write_text(gains_svg(gain_rows(evidence), standalone=True), encoding="utf-8")
     if modes := mode_rows(evidence):
         (folder / "modes.svg").write_text(accuracy_chart_svg(modes, standalone=True), encoding="utf-8")
+    (folder / "flips.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in flips(evidence.pairs)))
     outputs["page"].write_json("summary.json", summary(evidence))
     changes = counts(evidence.pairs)
     return Outcome(
@@ -61,12 +69,42 @@ def _gather(inputs: Inputs) -> Evidence:
         log=_log(inputs["lora"]) if "lora" in inputs else (),
         lengths=lengths_by_kind(inputs["corpus"].rows()) if "corpus" in inputs else {},
         rejects=one_each(row for name in REJECTS if name in inputs for row in inputs[name].rows()),
-        receipt=inputs["submission"].json("receipt.json") if "submission" in inputs else None,
+        receipt=_receipt(inputs["submission"]) if "submission" in inputs else None,
+        decision=_decision(inputs["gate"]) if "gate" in inputs else None,
+        seconds_asked=_seconds({name: inputs[name].manifest for name in ("base", "adapter")}),
+        samples=sampled(_whole(inputs["verified"].rows())) if "verified" in inputs else {},
     )
 
 
 def _score(report: InputArtifact) -> Score:
     return Score.from_json(report.json(SCORES), f"{report.address}/{SCORES}")
+
+
+def _receipt(submission: InputArtifact) -> dict[str, Any] | None:
+    """None where a gate refused the adapter, so that nothing was packaged."""
+    is_skipped = submission.manifest is not None and submission.manifest["status"] == "skipped"
+    return None if is_skipped else submission.json("receipt.json")
+
+
+def _seconds(manifests: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float]:
+    return {name: manifest["seconds"] for name, manifest in manifests.items() if manifest and not manifest["reused_from"]}
+
+
+def _whole(traces: Iterable[Trace]) -> Iterator[Trace]:
+    """The first traces, without those of the problem at which it stops: some of its samples would be missing."""
+    held: list[Trace] = []
+    for row, trace in enumerate(traces, 1):
+        if held and held[0].problem_id != trace.problem_id:
+            yield from held
+            held = []
+            if row > SAMPLED:
+                return
+        held.append(trace)
+    yield from held
+
+
+def _decision(gate: InputArtifact) -> Decision:
+    return Decision.from_json(gate.json(FILE), f"{gate.address}/{FILE}")
 
 
 def _log(adapter: InputArtifact) -> list[dict[str, float]]:
@@ -80,11 +118,13 @@ def _log(adapter: InputArtifact) -> list[dict[str, float]]:
 
 
 SCORES = "report.json"
+SAMPLED = 4000
+"""Verified traces of which the teacher's pass@k and maj@k are taken: enough for one figure, and a harvest of millions is not read again."""
 REJECTS = ("rejected", "duplicates", "contaminated")
 
 REPORT = Step(
     name="report",
-    version=1,
+    version=2,
     config=ReportConfig,
     run=run,
     inputs={
@@ -95,6 +135,7 @@ REPORT = Step(
         "adapter_rollouts": Traces,
         "lora": Optional(Adapter),
         "corpus": Optional(Corpus),
+        "gate": Optional(Report),
         "submission": Optional(Submission),
         "rejected": Optional(Traces),
         "duplicates": Optional(Traces),
