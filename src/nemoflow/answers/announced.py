@@ -46,6 +46,11 @@ _WEAK = re.compile(
 )
 _MARK = re.compile("|".join((*_ENGLISH, *_OTHERS)), re.IGNORECASE | re.MULTILINE)
 _HASHES = re.compile(r"####(?=\s*[^\s#][^\n]*\s*\Z)|####(?=[ \t]*[-+]?\$?[\d,]+(?:\.\d+)?[ \t]*\n)")
+_JSON = re.compile(
+    r'"(?:final_?)?(?:answer|response|result|solution)"\s*:\s*(?:"((?:[^"\\]|\\.){1,500})"|([-+]?[\d.]{1,60}(?:[eE][-+]?\d+)?))'
+    r'\s*[,}][^{}]{0,500}\Z',
+    re.IGNORECASE | re.DOTALL,
+)
 _FINAL = re.compile(
     rf"\b(?:final|correct)\s+answers?\b\s*(?:\*\*)?\s*(?:{_VERB})|\bfinal\s+answer\b(?:\*\*)?(?=\s*[\d$\\(\[-])", re.IGNORECASE
 )
@@ -92,6 +97,13 @@ def finally_announced(text: str) -> str | None:
 def after_hashes(text: str) -> str | None:
     """What stands behind the last `####`, which in some public sets parts the answer from its reasoning; a heading is no answer."""
     return next(_said(text, _HASHES), None)
+
+
+def in_json(text: str) -> str | None:
+    """The answer of a text that ends in an object of JSON, as in `{"answer": "7 cm"}`."""
+    end = text[-1200:].rstrip(" \n`")
+    match = _JSON.search(end) if end.endswith("}") and '"' in end else None
+    return (match.group(1) or match.group(2)).replace('\\"', '"').replace("\\\\", "\\").strip() or None if match else None
 
 
 def _said(text: str, mark: re.Pattern[str]) -> Iterator[str]:

@@ -16,6 +16,8 @@ Revision = Literal["b", "c"]
 BOX = r"\boxed{"
 _TO_FIRST_BRACE = re.compile(re.escape(BOX) + r"([^}]*)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+LONGEST_BOX = 2000
+"""Characters of a box that are searched for boxes inside of it."""
 _CLOSERS = re.compile(r"[\s$.*)\]\\]*")
 
 
@@ -43,6 +45,19 @@ def balanced(text: str) -> str | None:
             return content.strip()
         end = start
     return None
+
+
+def unnested(text: str) -> str:
+    r"""The text with boxes inside of a box opened: `\boxed{\frac{1}{\boxed{2}}}` holds a half, and not 2; a box ends within LONGEST_BOX."""
+    at = text.find(BOX)
+    while at >= 0 and (following := text.find(BOX, at + len(BOX))) >= 0:
+        start = at + len(BOX)
+        content = _to_matching_brace(text[start : start + LONGEST_BOX]) if following - start < LONGEST_BOX else None
+        if content is not None and BOX in content:
+            text = text[:start] + content.replace(BOX, "{") + text[start + len(content) :]
+            following = text.find(BOX, start + len(content) - len(BOX))
+        at = following
+    return text
 
 
 def after_box(text: str) -> str | None:

@@ -22,7 +22,7 @@ _SYMBOLS = {
     "；": ";", "：": ":", "（": "(", "）": ")", "［": "[", "］": "]", "。": ".", "％": "%", "＝": "=", "＋": "+", "½": r"\frac{1}{2}",
     "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "⅕": r"\frac{1}{5}", "⅙": r"\frac{1}{6}",
     "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
-    "\u200b": "", "\ufeff": "", "∧": r"\land ", "∨": r"\lor ", "→": r"\to ", "∖": r"\setminus ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "٫": ".", "٬": ",", "٪": "%", "\u200b": "", "\ufeff": "", "∧": r"\land ", "∨": r"\lor ", "→": r"\to ", "∖": r"\setminus ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
     "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "∑": r"\sum ", "∠": r"\angle ", "△": r"\triangle ", "“": '"', "”": '"',
 }  # fmt: skip
 _GREEK = dict(
@@ -45,6 +45,10 @@ _MONEY = re.compile(r"\\\$|\\(?:pounds|euro)(?![A-Za-z])|[€£¥₹]|\bUSD\b")
 _PERCENT = re.compile(r"(?<=[\d}) ])(?:\\text\{\s*)?(?:percent(?:age)?(?:\s+points?)?|pct)\b\.?\s*\}?")
 _ZEROS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _LARGE = re.compile(r"(?<=\d)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
+_PRINTED = re.compile(r"\b(?:Fraction|Rational)\(\s*([-+]?\d+)\s*,\s*(\d+)\s*\)")
+_PRINTED_WHOLE = re.compile(
+    r"\b(?:Fraction|Rational|Integer|Float|Decimal|mpf|(?:np\.)?(?:int|float)(?:32|64))\(\s*'?([-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)'?\s*\)"
+)
 _GLUED = re.compile(r"(?<=[\d)}\]])(or|and)(?=[A-Z\d(\\{\[])")
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\.?|\\(?:displaystyle|textstyle|limits|nolimits|scriptstyle|rm|bf|it|no(?:indent|break))"
@@ -109,6 +113,8 @@ def cleaned(answer: str) -> str:
     text = _latinised(answer)
     if _DOUBLED.search(text) and not _SINGLE.search(text):
         text = text.replace("\\\\", "\\")
+    if "(" in text:
+        text = _PRINTED_WHOLE.sub(r"\1", _PRINTED.sub(r"(\1/\2)", text))
     text = _COMMA.sub(",", text)
     text = _MONEY.sub(" ", text)
     text = _LARGE.sub(lambda match: f"*10^{_ZEROS[match.group(1).lower()]} ", text)
