@@ -11,7 +11,7 @@ and falls back to nothing: what is no sentence is the answer as it stands.
 
 import re
 
-from nemoflow.answers.announced import after_hashes, announced, finally_announced, in_json
+from nemoflow.answers.announced import after_hashes, announced, finally_announced, in_json, without_rejected
 from nemoflow.answers.boxed import BOX, balanced, unnested
 from nemoflow.answers.competition import NOT_FOUND, extract
 from nemoflow.answers.formulas import FORMULA, PROSE, content, last_formula, outcome
@@ -33,6 +33,8 @@ _ABOUT_OPTION = re.compile(r"\W*(?:option|choice|answer)\s+\(?[A-Z]\)?\s+[a-z]|\
 _DISPLAY_END = re.compile(r"(?:\\\]|\$\$|\\end\{[a-z]+\*?\})\s*\.?\s*$")
 _DRAWING = re.compile(r"\[asy\].{0,8000}?\[/asy\]", re.DOTALL)
 _BLANKS = re.compile(r"\s{4,}")
+_LABEL = re.compile(r"^[A-Za-z][a-z]+(?: [a-z]+){0,2}:\s*(?=[-+$\\\d(][^:;]*$)")
+_BOXED_TOKEN = re.compile(r"\\boxed\s+(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z]))")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 SHORT = 200
 """Characters of a response that may be an answer and nothing else."""
@@ -45,13 +47,14 @@ def answer_in(response: str | None) -> str:
     if response is None:
         return NOT_FOUND
     tail = response[-LONGEST:].partition("<|im_")[0] or response
-    tail = unnested(_BOX.sub(lambda _: BOX, _squeezed(tail)))
+    tail = unnested(_BOXED_TOKEN.sub(r"\\boxed{\1}", _BOX.sub(lambda _: BOX, _squeezed(tail))))
     final = tail.rpartition(_THINK_CLOSE)[2]
     if not final.strip():
         final = tail
     if "[asy]" in final:
         final = _DRAWING.sub("", final)
     if BOX not in tail:
+        final = without_rejected(final)
         return _tagged(final) or after_hashes(final) or in_json(final) or _bare(final) or _unboxed(final) or _at_the_end(final)
     if BOX not in final and (told := announced(final)):
         return told
@@ -104,8 +107,8 @@ def _boxes(text: str) -> str | None:
         if len(found) >= 20 or not text[:end].rstrip("$ \n,;.({[\\")[-40:].strip():
             break
     if not found:
-        unclosed = text.rpartition(BOX)[2].split("\n")[0]
-        return None if unclosed.count("}") > unclosed.count("{") else unclosed.strip(" $.") or None
+        unclosed = text.rpartition(BOX)[2]
+        return NOT_FOUND if unclosed.count("}") <= unclosed.count("{") else None
     return ", ".join(dict.fromkeys(reversed(found)))
 
 
@@ -121,7 +124,7 @@ def _tagged(text: str) -> str | None:
 
 def _bare(text: str) -> str | None:
     """A text that is nothing but an answer."""
-    text = text.strip()
+    text = _LABEL.sub("", text.strip())
     if not text or "\n" in text or len(text) > SHORT or PROSE.search(FORMULA.sub(" ", text)) or is_sentence(text):
         return None
     if chooses(text) or announced(text) is not None:

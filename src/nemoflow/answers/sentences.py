@@ -11,7 +11,7 @@ HOPE = re.compile(r"\s*\.?\s*(?:I hope it is correct|\[?Note\b|<\|).*", re.DOTAL
 """What some prompts have models say behind their answer."""
 _NUMBER = re.compile(
     r"(?:(?<![\w)\]}%.])[-\u2212]\s?)?(?:\\?[$€£]\s?)?[-\u2212]?(?:\d{1,2}:\d\d(?:\s*[ap]\.?m\b)?|\d+\s+\d+/\d+|"
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+\b)?(?:/\d+)?%?)"
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+,\d{1,2}(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+\b)?(?:/\d+)?%?)"
     r"|(?<![\w.])[-\u2212]?\.\d+%?"
 )
 _AMOUNT = r"[$€£+\-\u2212]?\s?\\?\$?\s?(?:\d|\.\d)[^\s]*"
@@ -67,7 +67,7 @@ def is_sentence(text: str) -> bool:
     """Whether words lead up to a number, as in `She makes 18 dollars a day`."""
     first = _NUMBER.search(text)
     before = text[: first.start()] if first else ""
-    return "\\" not in text and len(before.split()) >= 2 and len(_WORD.findall(before)) >= 2
+    return "\\" not in text and len(before.split()) >= 2 and any(len(word) > 3 for word in _WORD.findall(before))
 
 
 def gives_up(text: str) -> bool:

@@ -22,7 +22,7 @@ _SYMBOLS = {
     "；": ";", "：": ":", "（": "(", "）": ")", "［": "[", "］": "]", "。": ".", "％": "%", "＝": "=", "＋": "+", "½": r"\frac{1}{2}",
     "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "⅕": r"\frac{1}{5}", "⅙": r"\frac{1}{6}",
     "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
-    "٫": ".", "٬": ",", "٪": "%", "\u200b": "", "\ufeff": "", "∧": r"\land ", "∨": r"\lor ", "→": r"\to ", "∖": r"\setminus ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "或": " or ", "和": " and ", "、": ",", "٫": ".", "٬": ",", "٪": "%", "\u200b": "", "\ufeff": "", "∧": r"\land ", "∨": r"\lor ", "→": r"\to ", "∖": r"\setminus ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
     "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "∑": r"\sum ", "∠": r"\angle ", "△": r"\triangle ", "“": '"', "”": '"',
 }  # fmt: skip
 _GREEK = dict(
@@ -39,6 +39,9 @@ _SUB = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]{2}|[{}()\[\]])")
 _SINGLE = re.compile(r"(?<!\\)\\(?=[A-Za-z])")
+_DOUBLED_COMMAND = re.compile(r"\\\\(?=(?:[dt]?frac|sqrt|text)\s*\{)")
+_BARE_COMMAND = re.compile(r"(?<![\\A-Za-z])(?=(?:[dt]?frac|sqrt)\s*\{)")
+_POINTS_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _COMMA = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!)\s*(?=\d)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$|(?<!\S)\*\*(?=\S)|(?<=\S)\*\*(?!\S)|(?<!\\)\\(?=\s*$)|`")
 _MONEY = re.compile(r"\\\$|\\(?:pounds|euro)(?![A-Za-z])|[€£¥₹]|\bUSD\b")
@@ -113,8 +116,12 @@ def cleaned(answer: str) -> str:
     text = _latinised(answer)
     if _DOUBLED.search(text) and not _SINGLE.search(text):
         text = text.replace("\\\\", "\\")
+    elif "\\begin" not in text:
+        text = _DOUBLED_COMMAND.sub(r"\\", text)
     if "(" in text:
         text = _PRINTED_WHOLE.sub(r"\1", _PRINTED.sub(r"(\1/\2)", text))
+    text = _BARE_COMMAND.sub(r"\\", text)
+    text = _POINTS_GROUP.sub(lambda match: match.group().replace(".", ""), text)
     text = _COMMA.sub(",", text)
     text = _MONEY.sub(" ", text)
     text = _LARGE.sub(lambda match: f"*10^{_ZEROS[match.group(1).lower()]} ", text)
@@ -183,6 +190,8 @@ def _trimmed(text: str) -> str:
     text = text.strip()
     for _ in range(DEEPEST):
         shorter = text.rstrip(".,;:\\ ").lstrip(",;: ")
+        if len(shorter) > 2 and shorter[0] == shorter[-1] == '"':
+            shorter = shorter[1:-1].strip()
         if shorter.startswith("{") and shorter.endswith("}") and "," not in shorter and _is_one_group(shorter):
             shorter = shorter[1:-1].strip()
         if shorter == text:

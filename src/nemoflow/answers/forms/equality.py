@@ -22,6 +22,8 @@ ROUNDED = 4
 """Significant digits from which on a decimal number may stand for a value that has no end."""
 ROUNDED_ENDING = 7
 """The same for a value that could have been written to its end."""
+DOUBLE = 15
+"""Significant digits from which on a decimal number may be a float in double precision, whose last digit is not rounded."""
 NOISY = 6
 """Places from which on a decimal number may be the outcome of arithmetic that rounds."""
 NOISE = Fraction(1, 10**7)
@@ -75,6 +77,8 @@ def _is_rounded(short: Node, value: Any, precise: Any, is_rounded_too: bool) -> 
     places = _places(short)
     if places is None or isinstance(precise, mpmath.mpc) or isinstance(value, mpmath.mpc):
         return False
+    if (short.significant or 0) >= DOUBLE and close(_mp(precise), _mp(value), mpmath.mpf(2) ** -51):
+        return True
     if (short.significant or 0) < (ROUNDED_ENDING if _ends(precise) and not is_rounded_too else ROUNDED):
         return False
     with mpmath.workdps(40):
