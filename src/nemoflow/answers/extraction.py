@@ -35,6 +35,10 @@ _DRAWING = re.compile(r"\[asy\].{0,8000}?\[/asy\]", re.DOTALL)
 _BLANKS = re.compile(r"\s{4,}")
 _LABEL = re.compile(r"^[A-Za-z][a-z]+(?: [a-z]+){0,2}:\s*(?=[-+$\\\d(][^:;]*$)")
 _BOXED_TOKEN = re.compile(r"\\boxed\s+(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z]))")
+_CALCULATION = re.compile(
+    r"(?:^|[,;:]\s)\s*(?:[\d\s.+*/\u00d7\u00f7\u00b7()^{}$-]|\\(?:[dt]?frac|times|cdot|div)){1,80}="
+    r"\s*((?:\\?[$€£])?-?\d[\d,]*(?:\.\d+)?%?(?:\s+[^\W\d_]+){0,3})\s*\.?\s*$"
+)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 SHORT = 200
 """Characters of a response that may be an answer and nothing else."""
@@ -129,6 +133,8 @@ def _bare(text: str) -> str | None:
         return None
     if chooses(text) or announced(text) is not None:
         return None
+    if calculation := _CALCULATION.search(text):
+        return calculation.group(1)
     formula = FORMULA.match(text)
     return outcome(content(formula)) if formula and text[formula.end() :].strip(" .") == "" else stated(text)
 

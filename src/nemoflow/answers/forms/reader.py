@@ -222,7 +222,7 @@ def _set(inner: Sequence[Token], is_set: bool) -> Shape | None:
     if not is_set and len(pieces) < 2:
         return None
     items = _flat([_read(piece) for piece in pieces])
-    return Listing("set" if is_set else "bare", tuple(items))
+    return Listing("set" if is_set or len(pieces) > 1 else "bare", tuple(items))
 
 
 def _without_points(source: Sequence[Token]) -> Shape:
