@@ -221,6 +221,8 @@ def _set(inner: Sequence[Token], is_set: bool) -> Shape | None:
     pieces = [piece for piece in split(inner, _comma) if piece]
     if not is_set and len(pieces) < 2:
         return None
+    if not pieces:
+        raise Unreadable("commas without anything between them")
     items = _flat([_read(piece) for piece in pieces])
     return Listing("set" if is_set or len(pieces) > 1 else "bare", tuple(items))
 
