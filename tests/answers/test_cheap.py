@@ -61,3 +61,17 @@ def test_numbers_longer_than_python_parses_are_compared():
 def test_a_text_equals_itself_and_its_normal_form_is_one_of_no_blanks_at_its_ends(text):
     assert settle(text, text) == (True, "exact")
     assert normalised(text) == normalised(text).strip()
+
+
+PIECES = [
+    *"(){}[],07x=!^_|%ji",
+    "42",
+    ".5",
+    *(f"\\{name}" for name in ("max", "min", "gcd", "lcm", "log", "frac", "binom", "sqrt", "sin", "pm")),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=7).map("".join), st.sampled_from(["{}", "{}(42)", "{}(4,2)", "{}{{4}}{{2}}"]))
+def test_whatever_formula_is_written_the_steps_end_without_an_error(pieces, form):
+    settled = settle("42", form.format(pieces))
+    assert settled is None or isinstance(settled[0], bool)

@@ -42,6 +42,23 @@ def test_a_box_counts_whatever_stands_before_it(number, before):
     assert answer_in(f"{before}The answer is 0. So \\boxed{{{number}}}") == str(number)
 
 
+def test_a_result_that_is_only_named_is_its_value():
+    assert [stated(text) for text in ("ans = 19", "result = 2.5", "x = 4")] == ["19", "2.5", "x = 4"]
+
+
+@given(
+    NUMBERS,
+    st.sampled_from(["Wrong answer: {}", "This is not my final answer: {}", "Previous answer: {}", "I tried {} but could not solve it."]),
+)
+def test_what_a_text_takes_back_is_no_answer(number, words):
+    assert str(number).lstrip("-") not in answer_in(words.format(number))
+
+
+@given(NUMBERS)
+def test_a_calculation_with_a_unit_behind_it_comes_to_its_last_side(number):
+    assert answer_in(f"{number} + 1 = {number + 1} boxes.") == f"{number + 1} boxes"
+
+
 @given(NUMBERS)
 def test_the_sign_and_the_thousands_of_the_last_number_stay(number):
     assert last_number(f"from 5 to {number:,} in all").replace(",", "") == str(number)

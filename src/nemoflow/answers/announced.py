@@ -41,11 +41,24 @@ _OTHERS = (
 )
 _WEAK = re.compile(
     rf"\b(?:option|choice|result|solution)s?\s*(?:\*\*)?\s*[:=]"
-    rf"|\b(?:option|choice)\s+(?:is|must\s+be)(?!\s+not\b)|\bfinal\s+(?:result|value)\s*{_VERB}",
+    rf"|\b(?:option|choice)\s+(?:is|must\s+be)(?!\s+not\b)|\bfinal\s+(?:result|value)\s*{_VERB}"
+    r"|\bfinally,?\s+(?=[-+$\d\\])",
     re.IGNORECASE,
 )
 _MARK = re.compile("|".join((*_ENGLISH, *_OTHERS)), re.IGNORECASE | re.MULTILINE)
 _HASHES = re.compile(r"####(?=\s*[^\s#][^\n]*\s*\Z)|####(?=[ \t]*[-+]?\$?[\d,]+(?:\.\d+)?[ \t]*\n)")
+_JSON = re.compile(
+    r'"(?:final_?)?(?:answer|response|result|solution)"\s*:\s*(?:"((?:[^"\\]|\\.){1,500})"|([-+]?[\d.]{1,60}(?:[eE][-+]?\d+)?))'
+    r"\s*(?:,[^{}]{0,500})?\}\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_REJECTED = re.compile(
+    r"\b(?:(?:wrong|false|fake|incorrect|example|sample|previous|earlier|old|rejected|candidate|non-final|tentative)\s+(?:final\s+)?"
+    r"|(?:is\s+not|isn't|not|never|possibly|ignore|do\s+not\s+use)\s+(?:(?:the|my|this|our|following)\s+){0,3}(?:final\s+|correct\s+)?)answers?"
+    r"\s*[:=：]\s*[^;\n]{0,200}"
+    r"|(?:错误|錯誤|不是|并非)(?:最终|最終)?答案\s*(?:是|为|：|:)[^;；\n]{0,200}",
+    re.IGNORECASE,
+)
 _FINAL = re.compile(
     rf"\b(?:final|correct)\s+answers?\b\s*(?:\*\*)?\s*(?:{_VERB})|\bfinal\s+answer\b(?:\*\*)?(?=\s*[\d$\\(\[-])", re.IGNORECASE
 )
@@ -94,6 +107,18 @@ def after_hashes(text: str) -> str | None:
     return next(_said(text, _HASHES), None)
 
 
+def without_rejected(text: str) -> str:
+    """The text without what it calls a wrong, a former or no final answer."""
+    return _REJECTED.sub(" ", text) if "nswer" in text or "NSWER" in text or "答案" in text else text
+
+
+def in_json(text: str) -> str | None:
+    """The answer of a text that ends in an object of JSON, as in `{"answer": "7 cm"}`."""
+    end = text[-1200:].rstrip(" \n`")
+    match = _JSON.search(end) if end.endswith("}") and '"' in end else None
+    return (match.group(1) or match.group(2)).replace('\\"', '"').replace("\\\\", "\\").strip() or None if match else None
+
+
 def _said(text: str, mark: re.Pattern[str]) -> Iterator[str]:
     """What stands behind each announcement, from the last to the first."""
     for match in reversed(deque(mark.finditer(text), MOST)):
@@ -113,7 +138,7 @@ def _told(rest: str) -> str | None:
     rest = HOPE.sub("", rest).strip(' *\\"') if '\\"' in rest else HOPE.sub("", rest).strip(" *")
     if letter := _LETTER.match(rest):
         return letter.group(1) or letter.group(2)
-    return _from_sentence(_ENDING.sub("", _SENTENCE_END.sub("", _CLAUSE.sub("", rest))).strip(" *:\"'`"))
+    return _from_sentence(_ENDING.sub("", _SENTENCE_END.sub("", _CLAUSE.sub("", rest))).strip(" *_:\"'`"))
 
 
 def _from_sentence(rest: str) -> str | None:

@@ -16,6 +16,10 @@ Revision = Literal["b", "c"]
 BOX = r"\boxed{"
 _TO_FIRST_BRACE = re.compile(re.escape(BOX) + r"([^}]*)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+MOST = 50
+"""Boxes at the end of a text that are searched for boxes inside of them."""
+LONGEST_BOX = 2000
+"""Characters of a box that are searched for boxes inside of it."""
 _CLOSERS = re.compile(r"[\s$.*)\]\\]*")
 
 
@@ -43,6 +47,27 @@ def balanced(text: str) -> str | None:
             return content.strip()
         end = start
     return None
+
+
+def unnested(text: str) -> str:
+    r"""The text with boxes inside of a box opened: `\boxed{\frac{1}{\boxed{2}}}` holds a half, and not 2.
+
+    It looks at the last MOST boxes, of at most LONGEST_BOX characters each.
+    """
+    at = end = len(text)
+    for _ in range(MOST):
+        end = text.rfind(BOX, 0, end)
+        at = end if end >= 0 else at
+        if end < 0:
+            break
+    while 0 <= at < len(text) and (following := text.find(BOX, at + len(BOX))) >= 0:
+        start = at + len(BOX)
+        content = _to_matching_brace(text[start : start + LONGEST_BOX]) if following - start < LONGEST_BOX else None
+        if content is not None and BOX in content:
+            text = text[:start] + content.replace(BOX, "{") + text[start + len(content) :]
+            following = text.find(BOX, start + len(content) - len(BOX))
+        at = following
+    return text
 
 
 def after_box(text: str) -> str | None:

@@ -11,19 +11,20 @@ and falls back to nothing: what is no sentence is the answer as it stands.
 
 import re
 
-from nemoflow.answers.announced import after_hashes, announced, finally_announced
-from nemoflow.answers.boxed import BOX, balanced
+from nemoflow.answers.announced import after_hashes, announced, finally_announced, in_json, without_rejected
+from nemoflow.answers.boxed import BOX, balanced, unnested
 from nemoflow.answers.competition import NOT_FOUND, extract
 from nemoflow.answers.formulas import FORMULA, PROSE, content, last_formula, outcome
-from nemoflow.answers.sentences import chooses, chosen, claimed, is_sentence, last_number, predicate
+from nemoflow.answers.sentences import chooses, chosen, claimed, gives_up, is_sentence, last_number, predicate
 
-_BOX = re.compile(r"\\f?boxed\s+\{|\\fbox\s*\{")
+_BOX = re.compile(r"\\f?boxed\s+\{|\\f?box\s*\{")
 _BETWEEN_BOXES = re.compile(
     r"(?!\s*[.…]{2})(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
     r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
 )
 _INTRODUCTION = re.compile(
-    r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution|about|approximately|roughly|exactly)\s*(?:[,:]\s*|\s(?=[\\$\d-]))",
+    r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution|about|approximately|roughly|exactly)\s*(?:[,:]\s*|\s(?=[\\$\d-]))|"
+    r"^\s*(?:ans(?:wer)?|result|solution)\s*=\s*",
     re.IGNORECASE,
 )
 _THINK_CLOSE = "</think>"
@@ -32,6 +33,12 @@ _ABOUT_OPTION = re.compile(r"\W*(?:option|choice|answer)\s+\(?[A-Z]\)?\s+[a-z]|\
 _DISPLAY_END = re.compile(r"(?:\\\]|\$\$|\\end\{[a-z]+\*?\})\s*\.?\s*$")
 _DRAWING = re.compile(r"\[asy\].{0,8000}?\[/asy\]", re.DOTALL)
 _BLANKS = re.compile(r"\s{4,}")
+_LABEL = re.compile(r"^[A-Za-z][a-z]+(?: [a-z]+){0,2}:\s*(?=[-+$\\\d(][^:;]*$)")
+_BOXED_TOKEN = re.compile(r"\\boxed\s+(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z]))")
+_CALCULATION = re.compile(
+    r"(?:^|[,;:]\s)\s*(?:[\d\s.+*/\u00d7\u00f7\u00b7()^{}$-]|\\(?:[dt]?frac|times|cdot|div)){1,80}="
+    r"\s*((?:\\?[$€£])?-?\d[\d,]*(?:\.\d+)?%?(?:\s+[^\W\d_]+){0,3})\s*\.?\s*$"
+)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 SHORT = 200
 """Characters of a response that may be an answer and nothing else."""
@@ -44,20 +51,22 @@ def answer_in(response: str | None) -> str:
     if response is None:
         return NOT_FOUND
     tail = response[-LONGEST:].partition("<|im_")[0] or response
-    tail = _BOX.sub(lambda _: BOX, _squeezed(tail))
+    tail = unnested(_BOXED_TOKEN.sub(r"\\boxed{\1}", _BOX.sub(lambda _: BOX, _squeezed(tail))))
     final = tail.rpartition(_THINK_CLOSE)[2]
     if not final.strip():
         final = tail
     if "[asy]" in final:
         final = _DRAWING.sub("", final)
     if BOX not in tail:
-        return _tagged(final) or after_hashes(final) or _bare(final) or _unboxed(final) or last_number(final) or _words(final)
+        final = without_rejected(final)
+        return _tagged(final) or after_hashes(final) or in_json(final) or _bare(final) or _unboxed(final) or _at_the_end(final)
     if BOX not in final and (told := announced(final)):
         return told
     boxed = _boxes(final if BOX in final else tail)
     if boxed is None:
         return extract(tail)
-    return finally_announced(tail.rpartition(BOX)[2]) or boxed
+    behind = tail.rpartition(BOX)[2]
+    return finally_announced(behind) or _tagged(behind) or boxed
 
 
 def stated(answer: str) -> str:
@@ -102,8 +111,8 @@ def _boxes(text: str) -> str | None:
         if len(found) >= 20 or not text[:end].rstrip("$ \n,;.({[\\")[-40:].strip():
             break
     if not found:
-        unclosed = text.rpartition(BOX)[2].split("\n")[0]
-        return None if unclosed.count("}") > unclosed.count("{") else unclosed.strip(" $.") or None
+        unclosed = text.rpartition(BOX)[2]
+        return NOT_FOUND if unclosed.count("}") <= unclosed.count("{") else None
     return ", ".join(dict.fromkeys(reversed(found)))
 
 
@@ -119,11 +128,13 @@ def _tagged(text: str) -> str | None:
 
 def _bare(text: str) -> str | None:
     """A text that is nothing but an answer."""
-    text = text.strip()
+    text = _LABEL.sub("", text.strip())
     if not text or "\n" in text or len(text) > SHORT or PROSE.search(FORMULA.sub(" ", text)) or is_sentence(text):
         return None
     if chooses(text) or announced(text) is not None:
         return None
+    if calculation := _CALCULATION.search(text):
+        return calculation.group(1)
     formula = FORMULA.match(text)
     return outcome(content(formula)) if formula and text[formula.end() :].strip(" .") == "" else stated(text)
 
@@ -132,6 +143,8 @@ def _unboxed(text: str) -> str | None:
     """The answer of a response without a box."""
     if found := announced(text):
         return found
+    if gives_up(text):
+        return None
     lines = [line for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
     if _DISPLAY_END.search(text[-40:]):
@@ -150,6 +163,11 @@ def _bold(line: str) -> str | None:
 def _said_last(text: str, last: str) -> str | None:
     formulas = list(FORMULA.finditer(last))
     return last_formula(last, formulas) or (None if formulas else chosen(text)) or claimed(last) or predicate(last)
+
+
+def _at_the_end(text: str) -> str:
+    """The last number, else the last line; nothing where the text gives up behind its last number."""
+    return NOT_FOUND if gives_up(text) else last_number(text) or _words(text)
 
 
 def _words(text: str) -> str:

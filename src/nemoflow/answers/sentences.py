@@ -5,12 +5,13 @@ r"""What a sentence says without announcing it: the number it claims at its end,
 """
 
 import re
+from collections import deque
 
 HOPE = re.compile(r"\s*\.?\s*(?:I hope it is correct|\[?Note\b|<\|).*", re.DOTALL)
 """What some prompts have models say behind their answer."""
 _NUMBER = re.compile(
     r"(?:(?<![\w)\]}%.])[-\u2212]\s?)?(?:\\?[$€£]\s?)?[-\u2212]?(?:\d{1,2}:\d\d(?:\s*[ap]\.?m\b)?|\d+\s+\d+/\d+|"
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+\b)?(?:/\d+)?%?)"
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+,\d{1,2}(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+\b)?(?:/\d+)?%?)"
     r"|(?<![\w.])[-\u2212]?\.\d+%?"
 )
 _AMOUNT = r"[$€£+\-\u2212]?\s?\\?\$?\s?(?:\d|\.\d)[^\s]*"
@@ -30,6 +31,13 @@ _CHOICES = re.compile(
 _OPTION = re.compile(r"(?:^|(?<=[\s*]))(?:\(([A-J])\)|([A-HJ])[.)](?=\s|$))")
 _OPENING = re.compile(r"\s*(?:\*\*)?\(?([A-HJ])[.):](?:\*\*)?\s+(?=\S)")
 _PREDICATE = re.compile(r"\b(?:is|are|was)\s+([^\W\d_]+)\s*[.!]?\s*$")
+_GIVES_UP = re.compile(
+    r"\b(?:I|we)\s+(?:(?:can|could|was|were)(?:\s*not|n't)(?:\s+able\s+to)?\s+(?:\w+\s+)?(?:solve|determine|find|answer|compute|finish|decide)"
+    r"|(?:do\s+not|don't|did\s+not|didn't)\s+(?:know|solve|find)|gave\s+up|give\s+up)\b"
+    r"|\b(?:I\s+am|I'm|we\s+are|we're)\s+(?:\w+\s+)?(?:unsure|uncertain|stuck|lost|unable|not\s+(?:\w+\s+)?(?:sure|certain|able))\b"
+    r"|\bbut\s+(?:could\s*n[o']t|cannot|can't|was\s+unable\s+to)\s+(?:solve|finish|determine|decide)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -58,7 +66,14 @@ def predicate(text: str) -> str | None:
 def is_sentence(text: str) -> bool:
     """Whether words lead up to a number, as in `She makes 18 dollars a day`."""
     first = _NUMBER.search(text)
-    return first is not None and "\\" not in text and len(_WORD.findall(text[: first.start()])) >= 2
+    before = text[: first.start()] if first else ""
+    return "\\" not in text and len(before.split()) >= 2 and any(len(word) > 3 for word in _WORD.findall(before))
+
+
+def gives_up(text: str) -> bool:
+    """Whether a text says behind its last number that it has no answer, as in `I tried 2 but could not solve it`."""
+    numbers = deque(_NUMBER.finditer(text[-500:]), 1)
+    return _GIVES_UP.search(text[-500:], numbers[0].end() if numbers else 0) is not None
 
 
 def chooses(text: str) -> bool:

@@ -10,6 +10,7 @@ down by time or memory is `unclear` with the reason, and the next pair gets a fr
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -128,6 +129,11 @@ class SymbolicPool:
         return worker.end()
 
 
+_COMPUTED = re.compile(
+    r"\\(?:i*int|oint|lim|sum|prod|begin|det|nabla|partial|frac\s*\{\s*(?:d|\\mathrm\{d\})\s*\}|binom|over|mathbb|Re|Im)(?![a-z])"
+)
+
+
 class _Pair:
     """A pair on its way; `finding` is None while it waits for a worker, `deaths` counts the workers that ended over it."""
 
@@ -182,7 +188,8 @@ class _Worker:
             died = message.get("died")
             if died is None:
                 otherwise: Literal["wrong", "unclear"] = "unclear" if message["reason"] == GOLD_UNREAD else "wrong"
-                self.pair.finding = Finding("right" if message["right"] else otherwise, "symbolic", message["reason"])
+                is_right = message["right"] and _has_to_be_computed(self.pair.gold, self.pair.predicted)
+                self.pair.finding = Finding("right" if is_right else otherwise, "symbolic", message["reason"])
             self.pair = None
         return died
 
@@ -201,6 +208,11 @@ class _Worker:
         if not self._is_ready and status > 0:
             raise NemoflowError(f"the process for symbolic comparison did not start (exit status {status}); its message is above")
         return status
+
+
+def _has_to_be_computed(gold: str, predicted: str) -> bool:
+    """Whether a pair holds what the reader leaves to computer algebra; of other texts that passes over what it does not know."""
+    return any(_COMPUTED.search(side) for side in (gold, predicted))
 
 
 def _obituary(status: int, deaths: int, timeout_s: float, memory_mb: int) -> Finding | None:

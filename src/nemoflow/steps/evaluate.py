@@ -146,7 +146,7 @@ def _metrics(result: Score) -> dict[str, int | float]:
 
 EVALUATE = Step(
     name="evaluate",
-    version=1,
+    version=2,
     config=EvaluateConfig,
     run=run,
     inputs={"problems": Problems, "model": Model, "adapter": Optional(Adapter)},

@@ -160,7 +160,7 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
 
 HARVEST = Step(
     name="harvest",
-    version=3,
+    version=4,
     config=HarvestConfig,
     run=run,
     inputs={"problems": Problems, "endpoint": Endpoint},

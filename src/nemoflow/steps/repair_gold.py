@@ -45,7 +45,7 @@ def run(config: RepairGoldConfig, inputs: Inputs, outputs: Outputs, context: Con
 
 REPAIR_GOLD = Step(
     name="repair-gold",
-    version=2,
+    version=3,
     config=RepairGoldConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces},

@@ -22,6 +22,7 @@ _SYMBOLS = {
     "；": ";", "：": ":", "（": "(", "）": ")", "［": "[", "］": "]", "。": ".", "％": "%", "＝": "=", "＋": "+", "½": r"\frac{1}{2}",
     "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "⅕": r"\frac{1}{5}", "⅙": r"\frac{1}{6}",
     "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+    "或": " or ", "和": " and ", "、": ",", "٫": ".", "٬": ",", "٪": "%",
     "\u200b": "", "\ufeff": "", "∧": r"\land ", "∨": r"\lor ", "→": r"\to ", "∖": r"\setminus ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
     "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "∑": r"\sum ", "∠": r"\angle ", "△": r"\triangle ", "“": '"', "”": '"',
 }  # fmt: skip
@@ -39,12 +40,19 @@ _SUB = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]{2}|[{}()\[\]])")
 _SINGLE = re.compile(r"(?<!\\)\\(?=[A-Za-z])")
+_DOUBLED_COMMAND = re.compile(r"\\\\(?=(?:[dt]?frac|sqrt|text)\s*\{)")
+_BARE_COMMAND = re.compile(r"(?<![\\A-Za-z])(?=(?:[dt]?frac|sqrt)\s*\{)")
+_POINTS_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _COMMA = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!)\s*(?=\d)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$|(?<!\S)\*\*(?=\S)|(?<=\S)\*\*(?!\S)|(?<!\\)\\(?=\s*$)|`")
 _MONEY = re.compile(r"\\\$|\\(?:pounds|euro)(?![A-Za-z])|[€£¥₹]|\bUSD\b")
 _PERCENT = re.compile(r"(?<=[\d}) ])(?:\\text\{\s*)?(?:percent(?:age)?(?:\s+points?)?|pct)\b\.?\s*\}?")
 _ZEROS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _LARGE = re.compile(r"(?<=\d)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
+_PRINTED = re.compile(r"\b(?:Fraction|Rational)\(\s*([-+]?\d+)\s*,\s*(\d+)\s*\)")
+_PRINTED_WHOLE = re.compile(
+    r"\b(?:Fraction|Rational|Integer|Float|Decimal|mpf|(?:np\.)?(?:int|float)(?:32|64))\(\s*'?([-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)'?\s*\)"
+)
 _GLUED = re.compile(r"(?<=[\d)}\]])(or|and)(?=[A-Z\d(\\{\[])")
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\.?|\\(?:displaystyle|textstyle|limits|nolimits|scriptstyle|rm|bf|it|no(?:indent|break))"
@@ -109,6 +117,12 @@ def cleaned(answer: str) -> str:
     text = _latinised(answer)
     if _DOUBLED.search(text) and not _SINGLE.search(text):
         text = text.replace("\\\\", "\\")
+    elif "\\begin" not in text:
+        text = _DOUBLED_COMMAND.sub(r"\\", text)
+    if "(" in text:
+        text = _PRINTED_WHOLE.sub(r"\1", _PRINTED.sub(r"(\1/\2)", text))
+    text = _BARE_COMMAND.sub(r"\\", text)
+    text = _POINTS_GROUP.sub(lambda match: match.group().replace(".", ""), text)
     text = _COMMA.sub(",", text)
     text = _MONEY.sub(" ", text)
     text = _LARGE.sub(lambda match: f"*10^{_ZEROS[match.group(1).lower()]} ", text)
@@ -177,6 +191,8 @@ def _trimmed(text: str) -> str:
     text = text.strip()
     for _ in range(DEEPEST):
         shorter = text.rstrip(".,;:\\ ").lstrip(",;: ")
+        if len(shorter) > 2 and shorter[0] == shorter[-1] == '"':
+            shorter = shorter[1:-1].strip()
         if shorter.startswith("{") and shorter.endswith("}") and "," not in shorter and _is_one_group(shorter):
             shorter = shorter[1:-1].strip()
         if shorter == text:

@@ -22,6 +22,12 @@ ROUNDED = 4
 """Significant digits from which on a decimal number may stand for a value that has no end."""
 ROUNDED_ENDING = 7
 """The same for a value that could have been written to its end."""
+DOUBLE = 15
+"""Significant digits from which on a decimal number may be a float in double precision, whose last digit is not rounded."""
+NOISY = 6
+"""Places from which on a decimal number may be the outcome of arithmetic that rounds."""
+NOISE = Fraction(1, 10**7)
+"""Relative difference that such arithmetic makes."""
 _COUNTED = frozenset("nkmNMKj")
 _WHOLE = (2, 3, 5, 8)
 
@@ -52,15 +58,27 @@ def rounds(gold: Node, one: Any, answer: Node, other: Any) -> bool:
 
     An answer may have more places than a rounded gold answer; one with fewer was rounded too early.
     """
+    if _is_noise(gold, one, answer, other):
+        return True
     places = _places(gold)
     is_longer = places is not None and (_places(answer) or 0) > places
     return _is_rounded(gold, one, other, is_longer) or _is_rounded(answer, other, one, False)
+
+
+def _is_noise(gold: Node, one: Any, answer: Node, other: Any) -> bool:
+    """Whether decimals differ no more than arithmetic in single precision does, as in `2.9999999`, `3`."""
+    if not isinstance(one, Fraction) or not isinstance(other, Fraction):
+        return False
+    places = max(_places(gold) or 0, _places(answer) or 0)
+    return places >= NOISY and abs(one - other) <= NOISE * max(abs(one), abs(other))
 
 
 def _is_rounded(short: Node, value: Any, precise: Any, is_rounded_too: bool) -> bool:
     places = _places(short)
     if places is None or isinstance(precise, mpmath.mpc) or isinstance(value, mpmath.mpc):
         return False
+    if (short.significant or 0) >= DOUBLE and close(_mp(precise), _mp(value), mpmath.mpf(2) ** -51):
+        return True
     if (short.significant or 0) < (ROUNDED_ENDING if _ends(precise) and not is_rounded_too else ROUNDED):
         return False
     with mpmath.workdps(40):
@@ -110,8 +128,15 @@ def close(one: Any, other: Any, within: Any = AGREEMENT) -> bool:
 
 def _near(left: Node, right: Node, one: Any, other: Any, slack: int = 1) -> bool:
     """Equal as far as the decimal numbers in an expression go; those that stand alone have been compared as such."""
-    digits = [side.significant for side in (left, right) if side.significant is not None and _places(side) is None]
+    digits = _rounded_digits(left, right)
     return bool(digits) and min(digits) >= ROUNDED and close(one, other, slack * mpmath.mpf(5) * mpmath.mpf(10) ** -min(digits))
+
+
+def _rounded_digits(left: Node, right: Node) -> list[int]:
+    """Significant digits of the decimal numbers inside of two expressions; one that stands on both sides was not rounded."""
+    sides = [[node for node in side.walk() if node.op == "number" and node.places] for side in (left, right) if _places(side) is None]
+    shared = {node.value for node in sides[0]} & {node.value for node in sides[1]} if len(sides) == 2 else set()
+    return [node.significant for side in sides for node in side if node.value not in shared and node.significant is not None]
 
 
 def _same_at_points(left: Node, right: Node, free: list[str]) -> bool:

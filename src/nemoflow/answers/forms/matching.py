@@ -34,6 +34,9 @@ from nemoflow.answers.forms.tokens import Unreadable
 CHOICES = frozenset("ABCDE")
 """Letters that stand for a choice in either case."""
 _COMMA = re.compile(r"\d\s*,\s*\d")
+_FRACTION = re.compile(r"\s*\$?\s*[+-]?(?:\d+\s*/\s*\d+|\\[dt]?frac\s*\{\d+\}\s*\{\d+\})\s*\$?\s*")
+_ENGINEERS_I = re.compile(r"(?<=\d)j(?![A-Za-z])")
+_I = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([+-]?\d+),(\d+)\s*\$?\s*")
 _DECIMAL_POINT = re.compile(r"\s*\$?\s*[+-]?\d+\.\d+\s*\$?\s*")
 
@@ -56,6 +59,8 @@ def matched(gold: str, answer: str) -> Match:
     found = Match(match(left, right), rule_of(left, right))
     if not found.is_same and (_COMMA.search(gold) or _COMMA.search(answer)) and _by_other_commas(gold, answer):
         return Match(True, found.rule)
+    if not found.is_same and (_ENGINEERS_I.search(gold) or _ENGINEERS_I.search(answer)) and _by_other_i(gold, answer):
+        return Match(True, found.rule)
     return found
 
 
@@ -68,11 +73,23 @@ def _read(answer: str) -> Shape:
         raise
 
 
+def _by_other_i(gold: str, answer: str) -> bool:
+    """`3+4j` beside `3+4i` is the same complex number."""
+    for one, other in ((gold, answer), (answer, gold)):
+        if _ENGINEERS_I.search(one) and not _I.search(one) and _I.search(other) and "j" not in other:
+            return match(_read(_ENGINEERS_I.sub("i", one)), _read(other))
+    return False
+
+
 def _by_other_commas(gold: str, answer: str) -> bool:
     """`1,234` beside a list is a list, `1,22` beside `1.22` a decimal number."""
     for one, other in ((gold, answer), (answer, gold)):
         comma = _DECIMAL_COMMA.fullmatch(one)
-        if comma and _DECIMAL_POINT.fullmatch(other) and match(read(f"{comma.group(1)}.{comma.group(2)}"), read(other)):
+        if (
+            comma
+            and (_DECIMAL_POINT.fullmatch(other) or _FRACTION.fullmatch(other))
+            and match(read(f"{comma.group(1)}.{comma.group(2)}"), read(other))
+        ):
             return True
     left, right = (read(text, commas_group=False) for text in (gold, answer))
     is_list = isinstance(left, Listing) and isinstance(right, Listing) and len(left.items) == len(right.items)

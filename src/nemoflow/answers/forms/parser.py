@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")
 _CONSTANTS = {"\\pi": "pi", "\\infty": "infty"}
 _LETTER_COMMANDS = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon phi varphi chi psi omega "  # noqa: E501, SIM905
-    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar".split()
+    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar".split()
 )
 _ACCENTS = frozenset(("vec", "hat", "bar", "tilde", "overrightarrow", "widehat", "dot", "ddot", "overline"))
 _PREFIXES = frozenset(("angle", "triangle", "measuredangle"))

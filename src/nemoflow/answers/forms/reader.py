@@ -28,9 +28,10 @@ _MATRIX = re.compile(
 )
 _EQUATIONS = ("cases", "aligned", "align", "align*", "gathered")
 _CONDITIONS = frozenset(("where", "for", "if", "when", "with", "for all", "for any", "for some", "where k is an integer", "such that"))
+_DENIED = re.compile(r"\b(?:wrong|false|incorrect|not|never|unless|maybe|perhaps|possibly)\b|!=|≠|\s\d", re.IGNORECASE)
 _OPEN, _CLOSE = ("(", "[", "{", "\\{", "\\lfloor", "\\lceil"), (")", "]", "}", "\\}", "\\rfloor", "\\rceil")
 _ONE_LETTER_UNITS = frozenset("msghLlNJWVAKCF")
-_SHORT_UNITS = frozenset("cm mm km ft kg mg lb lbs oz mph kph hr hrs sec yd mi nm ml mL kW kJ Hz mol gal cc in".split())  # noqa: SIM905
+_SHORT_UNITS = frozenset("cm mm km ft kg mg lb lbs oz mph kph hr hrs sec yd mi nm ml mL kW kJ kPa MPa kHz MHz GHz Hz mol gal cc in".split())  # noqa: SIM905
 
 
 @lru_cache(maxsize=4096)
@@ -220,8 +221,10 @@ def _set(inner: Sequence[Token], is_set: bool) -> Shape | None:
     pieces = [piece for piece in split(inner, _comma) if piece]
     if not is_set and len(pieces) < 2:
         return None
+    if not pieces:
+        raise Unreadable("commas without anything between them")
     items = _flat([_read(piece) for piece in pieces])
-    return Listing("set" if is_set else "bare", tuple(items))
+    return Listing("set" if is_set or len(pieces) > 1 else "bare", tuple(items))
 
 
 def _without_points(source: Sequence[Token]) -> Shape:
@@ -278,6 +281,8 @@ def _value(source: Sequence[Token]) -> Shape:
     words = " ".join(token.text for token in tail).replace(" ^ ", "^").replace("^{ ", "^{").replace(" }", "}").replace("- ", "-")
     if any(token.text in ("=", "+", "(", ")", "\\frac", "\\sqrt") for token in tail):
         raise Unreadable("an expression behind words")
+    if _DENIED.search(words):
+        raise Unreadable("a value that its own words deny")
     node = parse(source[:end])
     unit = unit_of(words) if words else None
     if any(below.op == "plus-minus" for below in node.walk()):

@@ -17,6 +17,8 @@ from nemoflow.answers.forms.values import exact
 EQUAL, ABOUT, MEMBER = "=", "\\approx", "\\in"
 LESS, MORE = ("<", "<="), (">", ">=")
 RELATIONS = frozenset((EQUAL, ABOUT, MEMBER, "\\equiv", "!=", *LESS, *MORE))
+ROUNDED = Fraction(1, 20)
+"""Relative difference between two numbers that may be one of them rounded."""
 _UNNAMED = frozenset("+ - * / ^ \\frac \\sqrt \\pm % !".split())  # noqa: SIM905
 _NAMED_RATIO = re.compile(r"\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Z]{2}/[A-Z]{2}")
 INFINITY = Node("constant", name="infty")
@@ -122,15 +124,29 @@ def _constant_chain(sides: list[Sequence[Token]], signs: list[str], read: Read) 
         return None
     if ABOUT not in signs and any(node.symbols or any(below.op == "call" for below in node.walk()) for node in nodes):
         return None
+    _check_equal(sides)
     about = signs.index(ABOUT) if ABOUT in signs else len(signs)
     return read(sides[about])
+
+
+def _check_equal(sides: Sequence[Sequence[Token]]) -> None:
+    """Raise Unreadable where numbers that are said to be equal are further apart than rounding takes them (`7 = 42`)."""
+    found = []
+    for side in sides:
+        try:
+            found.append(exact(parse(side)))
+        except Unreadable:
+            continue
+    known = [value for value in found if value is not None]
+    if known and max(known) - min(known) > ROUNDED * max(map(abs, known)):
+        raise Unreadable("an equation between numbers that differ")
 
 
 def _names(side: Sequence[Token], split: Split) -> tuple[str, ...]:
     """The names of a left side such as `(p, q)`."""
     if len(side) < 5 or side[0].text != "(" or side[-1].text != ")":
         return ()
-    names = tuple(name_of(part, split) for part in split(side[1:-1], lambda token: token.text == ","))
+    names = tuple(name_of(part, split) for part in split(side[1:-1], lambda token: token.text in (",", ";")))
     return names if len(names) > 1 and all(names) else ()
 
 

@@ -58,7 +58,8 @@ _ALONE = {
     "yuan": ("yuan", 1), "yen": ("yen", 1), "kelvin": ("kelvin", 1), "joule": ("joule", 1), "J": ("joule", 1), "kJ": ("joule", 1000),
     "newton": ("newton", 1), "N": ("newton", 1), "watt": ("watt", 1), "W": ("watt", 1), "kW": ("watt", 1000), "volt": ("volt", 1),
     "V": ("volt", 1), "ampere": ("ampere", 1), "Hz": ("hertz", 1), "hertz": ("hertz", 1), "mol": ("mole", 1), "mole": ("mole", 1),
-    "Pa": ("pascal", 1), "bit": ("bit", 1), "byte": ("bit", 8), "square": ("", 1), "unit": ("", 1),
+    "Pa": ("pascal", 1), "kPa": ("pascal", 1000), "MPa": ("pascal", 10**6), "kHz": ("hertz", 1000), "MHz": ("hertz", 10**6),
+    "GHz": ("hertz", 10**9), "bit": ("bit", 1), "byte": ("bit", 8), "square": ("", 1), "unit": ("", 1),
 }  # fmt: skip
 
 
