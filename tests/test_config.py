@@ -17,6 +17,8 @@ class Outer(Config):
     rate: float = 0.5
     flag: bool = False
     words: tuple[str, ...] = ()
+    more: dict[str, Inner] = Field(default_factory=dict)
+    spare: Inner | None = None
     concurrency: int = tuning(4, gt=0)
 
 
@@ -36,7 +38,13 @@ def test_a_field_that_came_later_is_part_of_the_identity_only_where_it_is_set():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "a", "nmae": 1}, r"w: x\.nmae: unknown key \(value 1\); known keys: concurrency, flag, inner, name, rate, words"),
+        (
+            {"name": "a", "nmae": 1},
+            r"w: x\.nmae: unknown key \(value 1\); known keys: concurrency, flag, inner, more, name, rate, spare, words",
+        ),
+        ({"name": "a", "inner": {"sise": 1}}, r"w: x\.inner\.sise: unknown key \(value 1\); known keys: size$"),
+        ({"name": "a", "more": {"b": {"sise": 1}}}, r"w: x\.more\.b\.sise: unknown key \(value 1\); known keys: size$"),
+        ({"name": "a", "spare": {"sise": 1}}, r"w: x\.spare\.sise: unknown key \(value 1\); known keys: size$"),
         ({}, r"w: x\.name: missing; it has no default"),
         ({"name": 3}, r"w: x\.name: input should be a valid string, got 3"),
         ({"name": "a", "inner": {"size": 0}}, r"w: x\.inner\.size: input should be greater than 0, got 0"),

@@ -2,9 +2,10 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -84,11 +85,28 @@ def _explain(cls: type[Config], where: str, join: str, problem: Mapping[str, Any
     path = ".".join(str(part) for part in problem["loc"])
     name = f"{where}{join}{path}" if path else where
     if problem["type"] == "extra_forbidden":
-        known = ", ".join(sorted(cls.model_fields))
-        return f"{name}: unknown key (value {problem['input']!r}); known keys: {known}"
+        known = ", ".join(sorted(_fields_at(cls, problem["loc"][:-1])))
+        return f"{name}: unknown key (value {problem['input']!r}); known keys: {known or 'none'}"
     if problem["type"] == "missing":
         return f"{name}: missing; it has no default"
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, got {problem['input']!r}"
+
+
+def _fields_at(cls: Any, path: Sequence[str | int]) -> Iterable[str]:
+    """Fields of the model that a path leads to, through tables, lists and what may be None."""
+    for part in path:
+        cls = cls.model_fields[part].annotation if _is_model(cls) else _inner(cls)
+        cls = _inner(cls) if get_origin(cls) in (Union, UnionType) else cls
+    return cls.model_fields if _is_model(cls) else ()
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _inner(annotation: Any) -> Any:
+    """What a table or list holds, or what there is but None."""
+    return next((part for part in reversed(get_args(annotation)) if part not in (NoneType, Ellipsis)), None)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
