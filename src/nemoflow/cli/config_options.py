@@ -35,8 +35,8 @@ def options_of(config: type[Config], *, without: tuple[str, ...] = ()) -> Callab
 def field_docstrings(config: type[Config]) -> dict[str, str]:
     """The docstring line behind each field, in one line, inherited ones too.
 
-    Read here and not by pydantic's `use_attribute_docstrings`, which parses the source of every config at import: 0.15 s of a run that has
-    nothing to do.
+    Read here and not by pydantic's `use_attribute_docstrings`, which parses the source of every config at import: a fifth of a run that has
+    nothing to do, by its profile.
     """
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
