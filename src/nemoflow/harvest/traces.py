@@ -7,8 +7,8 @@ of attempts: the ledger holds what is done, the plan says what is next.
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from nemoflow.errors import ProviderError, ProviderRefused, Stopped
 from nemoflow.harvest.attempts import Asking, Attempt, Group, Groups
 from nemoflow.harvest.clock import Clock
 from nemoflow.harvest.health import Health
+from nemoflow.harvest.lull import Lull
 from nemoflow.harvest.respond import Respond, once
 from nemoflow.harvest.rounds import Ended, Enough, Round
 from nemoflow.inference.client import RequestRefused, Unreachable
@@ -30,8 +31,10 @@ from nemoflow.records import Problem, Trace
 
 WATCH_S = 0.05
 """Seconds between looks at the stop signal and at what waits to be kept."""
-BREATH = 64
-"""Groups that need nothing, between two chances for others to run."""
+PATIENCE_S = 0.1
+"""How long what is not pressing waits for a lull at most; so much more may be lost by a kill."""
+TOGETHER = 512
+"""Attempts that the ledger is asked about at once, and answers that become traces at once; others have a chance to run in between."""
 
 
 @dataclass(frozen=True)
@@ -152,20 +155,28 @@ class _Asker:
     ) -> None:
         self._groups, self._asking, self._ledger, self._health = groups, asking, ledger, health
         self._course, self._stopping, self._advance, self._ended = course, stopping, advance, ended
-        self._room = asyncio.Semaphore(2 * asking.patience.concurrency * sum(len(t.places) for t in asking.endpoint.teachers))
+        self._places = asking.patience.concurrency * sum(len(teacher.places) for teacher in asking.endpoint.teachers)
+        self._out: set[asyncio.Task[None]] = set()
+        self._ended_one = asyncio.Event()
+        self._is_filling = False
+        self._answered: deque[_Answered] = deque()
+        self._lull = Lull()
         self._begun = time.monotonic()
 
     async def ask(self) -> Tally:
         """All that is missing; what came is committed however it ends."""
         async with Fleet(self._asking.endpoint, self._asking.patience) as self._fleet, self._course.beside or nullcontext():
             try:
-                async with asyncio.TaskGroup() as self._tasks:
-                    watch = self._tasks.create_task(self._watch())
-                    await self._feed()
-                    watch.cancel()
+                with self._lull.collecting():
+                    async with asyncio.TaskGroup() as self._tasks:
+                        watch = self._tasks.create_task(self._watch())
+                        await self._feed()
+                        watch.cancel()
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
             finally:
+                while self._settle():
+                    pass
                 self._ledger.commit()
         return self._fleet.tally
 
@@ -175,27 +186,42 @@ class _Asker:
             await asyncio.sleep(WATCH_S)
             if self._stopping():
                 raise Stopped("asked to stop while asking the teacher; finished traces are kept")
+            await self._lull.wait(PATIENCE_S)
+            while self._settle():
+                await asyncio.sleep(0)
+            self._lull.collect()
             await asyncio.to_thread(self._ledger.keep)
+
+    def _settle(self) -> bool:
+        """Make traces of some of the answers; whether there were any."""
+        count = min(len(self._answered), TOGETHER)
+        for _ in range(count):
+            self._ledger.add(self._made(self._answered.popleft()))
+        if count:
+            self._advance(count, **self._figures())
+        return bool(count)
 
     async def _feed(self) -> None:
         """Group after group, as fast as there is room; returns when all are answered."""
-        out: set[asyncio.Task[None]] = set()
-        for number, group in enumerate(self._groups):
-            missing = set(self._ledger.missing([attempt.id for attempt in group]))
-            if not missing:
-                await asyncio.sleep(0) if number % BREATH == 0 else None
-                continue
-            current = Round(len(group), self._course.enough, self._course.same, self._ended)
-            await self._recall(current, group, missing)
-            begun = time.monotonic()
-            for attempt in group:
-                if attempt.id in missing:
-                    await self._begin(attempt, current, out)
-            if self._course.clock is not None:
-                await current.wait(self._course.clock.allow())
-                self._course.clock.spend(time.monotonic() - begun)
-        if out:
-            await asyncio.wait(out)
+        for groups in _together(self._groups):
+            missing = set(self._ledger.missing([attempt.id for group in groups for attempt in group]))
+            await asyncio.sleep(0)
+            for group in groups:
+                if not missing.isdisjoint(attempt.id for attempt in group):
+                    await self._ask_group(group, missing)
+        if self._out:
+            await asyncio.wait(self._out)
+
+    async def _ask_group(self, group: Group, missing: set[str]) -> None:
+        current = Round(len(group), self._course.enough, self._course.same, self._ended)
+        await self._recall(current, group, missing)
+        begun = time.monotonic()
+        for attempt in group:
+            if attempt.id in missing:
+                await self._begin(attempt, current)
+        if self._course.clock is not None:
+            await current.wait(self._course.clock.allow())
+            self._course.clock.spend(time.monotonic() - begun)
 
     async def _recall(self, current: Round, group: Group, missing: set[str]) -> None:
         """Samples of earlier runs have a vote too."""
@@ -205,27 +231,42 @@ class _Asker:
                 if trace is not None:
                     await current.came(trace)
 
-    async def _begin(self, attempt: Attempt, current: Round, out: set[asyncio.Task[None]]) -> None:
-        await self._room.acquire()
+    async def _begin(self, attempt: Attempt, current: Round) -> None:
+        await self._wait_for_room()
         if current.is_over:
-            self._room.release()
             self._ended.unneeded += 1
             return
         task = self._tasks.create_task(self._work(attempt, current))
-        out.add(task)
-        task.add_done_callback(out.discard)
-        task.add_done_callback(lambda done: self._room.release())
+        self._out.add(task)
+        task.add_done_callback(self._left)
         current.began(task)
+
+    async def _wait_for_room(self) -> None:
+        """As many attempts as may be in flight are begun at once; as many again are made ready in a lull, or when few are ready still."""
+        places = self._places
+        self._is_filling &= len(self._out) < 2 * places
+        if self._is_filling or len(self._out) < places:
+            return
+        while len(self._out) >= 2 * places:
+            self._ended_one.clear()
+            await self._ended_one.wait()
+        await self._lull.wait(PATIENCE_S, lambda: len(self._out) <= places + places // 4)
+        self._is_filling = True
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._out.discard(task)
+        self._ended_one.set()
 
     async def _work(self, attempt: Attempt, current: Round) -> None:
         try:
-            trace = await self._trace(attempt)
+            answered = await self._answer(attempt)
         except asyncio.CancelledError:
             self._ended.unneeded += current.is_over
             raise
-        self._ledger.add(trace)
-        self._advance(1, **self._figures())
-        await current.came(trace)
+        self._lull.broken()
+        self._answered.append(answered)
+        if self._course.enough != Enough():
+            await current.came(self._made(answered))
 
     def _figures(self) -> dict[str, Any]:
         tally = self._fleet.tally
@@ -233,8 +274,8 @@ class _Asker:
         cost = {"cost": round(tally.cost, 4)} if tally.cost else {}
         return {"in flight": self._fleet.in_flight, "tokens/s": round(rate), **cost}
 
-    async def _trace(self, attempt: Attempt) -> Trace:
-        """One attempt as a trace. What ends the step at once: a refusal that holds for every request, and nobody at the URL.
+    async def _answer(self, attempt: Attempt) -> "_Answered":
+        """One attempt answered. What ends the step at once: a refusal that holds for every request, and nobody at the URL.
 
         An answer that says nothing is an answer: asking again with its seed would give it again. It is kept, counted (`empty`), and
         `filter` drops it as `empty-response`.
@@ -247,13 +288,26 @@ class _Asker:
             if isinstance(error, ProviderRefused) and not isinstance(error, RequestRefused):
                 raise
             self._health.bad(error)
-            return self._made(attempt, error=str(error))
+            return _Answered(attempt, error=str(error))
         self._health.good()
-        return self._made(attempt, reply)
+        return _Answered(attempt, reply)
 
-    def _made(self, attempt: Attempt, reply: Reply | None = None, error: str | None = None) -> Trace:
+    def _made(self, answered: "_Answered") -> Trace:
+        attempt, reply = answered.attempt, answered.reply
         meta = {"mode": attempt.sampling.mode} if attempt.sampling.mode else {}
-        blank = Trace(
+        come = (
+            {"response": "", "finish": "error", "error": answered.error, "meta": meta}
+            if reply is None
+            else {
+                "response": reply.text,
+                "answer": boxed_answer(reply.text),
+                "finish": reply.finish,
+                "usage": reply.usage,
+                "seconds": round(reply.seconds, 3),
+                "meta": {**meta, **reply.meta},
+            }
+        )
+        return Trace(
             id=attempt.id,
             problem_id=attempt.problem.id,
             sample=attempt.sample,
@@ -261,19 +315,28 @@ class _Asker:
             source=self._asking.source,
             model=model_name(attempt.teacher.model, attempt.teacher.revision),
             messages=attempt.messages,
-            response="",
-            finish="error" if reply is None else reply.finish,
-            error=error,
-            meta=meta,
+            **come,
         )
-        if reply is None:
-            return blank
-        return blank.model_copy(
-            update={
-                "response": reply.text,
-                "answer": boxed_answer(reply.text),
-                "usage": reply.usage,
-                "seconds": round(reply.seconds, 3),
-                "meta": {**meta, **reply.meta},
-            }
-        )
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What came of an attempt: a reply, or an error."""
+
+    attempt: Attempt
+    reply: Reply | None = None
+    error: str | None = None
+
+
+def _together(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """Groups in lots of about `TOGETHER` attempts."""
+    lot: list[Group] = []
+    count = 0
+    for group in groups:
+        lot.append(group)
+        count += len(group)
+        if count >= TOGETHER:
+            yield lot
+            lot, count = [], 0
+    if lot:
+        yield lot

@@ -93,14 +93,15 @@ class ChatClient:
             "n": n,
             **(extra or {}),
         }
+        sent = self._encoded(body)  # before there is a place: then it only has to be sent
         async with self.window.slot():
-            found = await self._insist(body, n)
+            found = await self._insist(body, sent, n)
         prompt, written = (sum(getattr(one.usage, name) for one in found) for name in ("prompt_tokens", "completion_tokens"))
         self.window.answered(max(1, written))
         self.tally.pay(self._price, prompt, written)
         return found
 
-    async def _insist(self, body: dict[str, Any], n: int) -> list[Completion]:
+    async def _insist(self, body: dict[str, Any], sent: bytes, n: int) -> list[Completion]:
         """Attempt after attempt. The slot is held while waiting: an overloaded server is pressed less, not more."""
         attempts = self._patience.retries + 1
         for attempt in range(attempts):
@@ -108,12 +109,13 @@ class ChatClient:
             if self._refusal is not None:
                 raise self._refusal
             try:
-                return await self._attempt(body, n)
+                return await self._attempt(sent, n)
             except Passing as trouble:
                 if attempt + 1 == attempts:
                     raise trouble.kind(f"{self._url}: {trouble.what} (attempt {attempts} of {attempts})") from None
                 self.tally.retries[trouble.label] += 1
                 await self._wait(attempt, trouble.wait_s)
+                sent = self._encoded(body)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _wait_out_pause(self) -> None:
@@ -129,12 +131,12 @@ class ChatClient:
         mean_s = min(self._patience.backoff_s * 2.0**attempt, self._patience.max_wait_s)
         await asyncio.sleep(mean_s * random.uniform(0.5, 1.5))
 
-    async def _attempt(self, body: dict[str, Any], n: int) -> list[Completion]:
+    async def _attempt(self, sent: bytes, n: int) -> list[Completion]:
         begun = time.monotonic()
         stream = Stream(n)
         self.tally.sent += 1
         try:
-            return await self._exchange(body, n, stream, begun)
+            return await self._exchange(sent, n, stream, begun)
         except asyncio.CancelledError:
             self.tally.give_up(self._price, stream.pieces)
             raise
@@ -150,11 +152,9 @@ class ChatClient:
         except aiohttp.ClientError as error:
             raise Passing("broken", f"the connection broke: {type(error).__name__}: {self._redact(str(error))}") from None
 
-    async def _exchange(self, body: dict[str, Any], n: int, stream: Stream, begun: float) -> list[Completion]:
+    async def _exchange(self, sent: bytes, n: int, stream: Stream, begun: float) -> list[Completion]:
         if self._session is None:
             raise RuntimeError("ChatClient is used outside of `async with`")
-        is_streamed = self._patience.stream and "tools" not in body  # calls of tools come whole
-        sent = orjson.dumps(self._streamed(body) if is_streamed else body)
         async with self._session.post(self._url, data=sent, headers=HEADERS, allow_redirects=False) as response:
             if response.status == 200 and response.content_type == "text/event-stream":
                 return await stream.read(response.content.iter_any(), lambda: time.monotonic() - begun)
@@ -162,6 +162,10 @@ class ChatClient:
             if response.status == 200:
                 return completions(raw, n, time.monotonic() - begun)
             raise self._failure(response.status, raw, retry_after(response.headers.get("Retry-After")))
+
+    def _encoded(self, body: dict[str, Any]) -> bytes:
+        is_streamed = self._patience.stream and "tools" not in body  # calls of tools come whole
+        return orjson.dumps(self._streamed(body) if is_streamed else body)
 
     def _streamed(self, body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "stream": True, **({"stream_options": {"include_usage": True}} if self._counts_streams else {})}

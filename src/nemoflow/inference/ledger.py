@@ -87,6 +87,8 @@ class Ledger:
         self._lock = threading.RLock()
         """Of the file: short, so that whoever asks need not wait for a part to be uploaded."""
         self._committing = threading.RLock()
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        """One for all rows, used under the file's lock: to make one takes longer than to compress a row of some kB."""
         self._fresh: list[Trace] = []
         self._waiting: list[Trace] = []
         self._oldest = 0.0
@@ -167,7 +169,7 @@ class Ledger:
                     continue
                 state, data = found
                 if data is None or state == FAILED or _rank(trace) <= _rank(_unpacked(data)):
-                    self._file.execute("UPDATE rows SET state = ?, data = ? WHERE id = ?", (COMMITTED, _packed(trace), trace.id))
+                    self._file.execute("UPDATE rows SET state = ?, data = ? WHERE id = ?", (COMMITTED, self._packed(trace), trace.id))
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that nobody has answered yet, each once, in their order."""
@@ -233,9 +235,12 @@ class Ledger:
         changed = self._file.execute(
             "INSERT INTO rows (id, state, data) VALUES (?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET state = excluded.state, data = excluded.data WHERE rows.state IN (?, ?)",
-            (trace.id, state, _packed(trace), WANTED, FAILED),
+            (trace.id, state, self._packed(trace), WANTED, FAILED),
         )
         return changed.rowcount == 1
+
+    def _packed(self, trace: Trace) -> bytes:
+        return self._compressor.compress(trace.model_dump_json().encode())
 
     def _commit(self, rows: Sequence[Trace]) -> None:
         if not rows:
@@ -290,10 +295,6 @@ def _batches(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     iterator = iter(values)
     while batch := tuple(islice(iterator, size)):
         yield batch
-
-
-def _packed(trace: Trace) -> bytes:
-    return zstandard.compress(trace.model_dump_json().encode(), 1)
 
 
 def _unpacked(data: bytes) -> Trace:
