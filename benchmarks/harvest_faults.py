@@ -1,6 +1,6 @@
 """Claim: whatever fails, every row is harvested once, as the server's own log has it.
 
-    python -m benchmarks.harvest_faults                       all distinct GSM8K and MATH problems, two samples each
+    python -m benchmarks.harvest_faults --data FOLDER         all distinct GSM8K and MATH problems, two samples each
     python -m benchmarks.harvest_faults --made 500 --kills 3  made-up problems, quicker
 
 `nemoflow step harvest` runs as a user would type it, against a server that answers 5 % with 500, hangs in 2 %, talks nonsense in 1 %,
@@ -174,11 +174,13 @@ def joined(problems: list[Problem], folder: Path, log: Path) -> tuple[list[str],
 def main() -> int:
     """Run, print, and return 1 where anything is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with gsm8k_train.jsonl.gz and so on")
+    parser.add_argument("--data", type=Path, help="folder with gsm8k_train.jsonl.gz and so on")
     parser.add_argument("--made", type=int, default=0, help="so many made-up problems instead")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if not (options.made or options.data):
+        parser.error("--data FOLDER with gsm8k_train.jsonl.gz, gsm8k_test.jsonl.gz, math_test_5000.jsonl.gz, math500.jsonl.gz, or --made 500")
     problems = made_problems(options.made) if options.made else real_problems(options.data)
     with tempfile.TemporaryDirectory() as folder:
         outcome = harvest_under_faults(problems, options.kills, Path(folder), options.seed)
