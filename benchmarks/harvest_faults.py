@@ -26,7 +26,7 @@ import orjson
 
 from nemoflow.flow.scratch import StoredRows
 from nemoflow.inference.keys import request_seed
-from nemoflow.problems.catalog import SOURCES
+from nemoflow.problems.catalog import read
 from nemoflow.records import Problem, Trace
 from nemoflow.store import open_store, read_rows
 
@@ -42,7 +42,7 @@ def real_problems(data: Path) -> list[Problem]:
     """Every distinct problem of the files, in their order."""
     found: dict[str, Problem] = {}
     for source, name in FILES:
-        for problem in SOURCES[source](data / f"{name}.jsonl.gz"):
+        for problem in read(source, data / f"{name}.jsonl.gz"):
             found.setdefault(problem.id, problem)
     return list(found.values())
 
@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not (options.made or options.data):
-        parser.error("--data FOLDER with gsm8k_train.jsonl.gz, gsm8k_test.jsonl.gz, math_test_5000.jsonl.gz, math500.jsonl.gz, or --made 500")
+        parser.error(f"--data FOLDER with {', '.join(f'{name}.jsonl.gz' for _, name in FILES)}, or --made 500")
     problems = made_problems(options.made) if options.made else real_problems(options.data)
     with tempfile.TemporaryDirectory() as folder:
         outcome = harvest_under_faults(problems, options.kills, Path(folder), options.seed)
