@@ -7,6 +7,7 @@ from nemoflow.cli.lazy import LazyGroup
 MACHINE = "machine"
 CHECKS = {
     MACHINE: ("nemoflow.cli.doctor_machine:machine", "Is this machine ready; with WORKFLOW, for that workflow. The default."),
+    "adapter": ("nemoflow.cli.doctor_adapter:adapter", "Would the contest's runtime load this adapter."),
 }
 
 

@@ -1,0 +1,84 @@
+"""`nemoflow doctor adapter`: would the contest's runtime load this adapter, and as what it was trained to be."""
+
+import json
+from pathlib import Path
+
+import click
+
+from nemoflow.errors import SubmissionError
+from nemoflow.submission.doctor import Checkup, examine
+from nemoflow.submission.rules import SEVERITIES, Finding
+
+COLOURS = {"refused": "bold red", "risk": "yellow", "note": "dim"}
+MAX_RANK = 32
+
+
+@click.command()
+@click.argument("adapter", type=click.Path(path_type=Path))
+@click.option(
+    "--base", required=True, type=click.Path(path_type=Path), help="Folder of the base model; its headers are read, not its weights."
+)
+@click.option("--max-rank", default=MAX_RANK, show_default=True, help="Largest rank; the contest starts vLLM with 32.")
+@click.option("--json", "as_json", is_flag=True, help="Findings for a program.")
+def adapter(adapter: Path, base: Path, max_rank: int, as_json: bool) -> None:
+    """Examine ADAPTER, a folder as PEFT saves it or a submission.zip, against its base model.
+
+    Each finding names tensor, field or file, the value, why it matters and what repairs it: `refused` (an error, or another adapter
+    without a word), `risk`, `note`. Ends with 2 where anything is refused. No GPU, no vLLM, no torch.
+    """
+    checkup = examine(adapter, base, max_rank)
+    if as_json:
+        click.echo(json.dumps(to_json(adapter, checkup), indent=2))
+    else:
+        show(adapter, checkup)
+    refused = len(checkup.of("refused"))
+    if refused:
+        raise SubmissionError(f"{adapter}: {refused} of its findings would be refused")
+
+
+def to_json(adapter: Path, checkup: Checkup) -> dict[str, object]:
+    """What `--json` prints."""
+    scale = checkup.scale
+    return {
+        "adapter": str(adapter),
+        "is_refused": bool(checkup.of("refused")),
+        "rank": checkup.rank,
+        "scale": scale if scale == scale else None,
+        "modules": checkup.modules,
+        "dead_modules": len(checkup.dead),
+        "tensors": checkup.tensors,
+        "parameters": checkup.parameters,
+        "dtypes": list(checkup.dtypes),
+        "findings": [finding.to_json() for finding in checkup.findings],
+    }
+
+
+def show(adapter: Path, checkup: Checkup) -> None:
+    """A table, the worst first."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    click.echo(headline(adapter, checkup))
+    if not checkup.findings:
+        return
+    table = Table(show_edge=False, pad_edge=False, show_lines=True, header_style="bold", expand=True)
+    table.add_column("finding", no_wrap=True)
+    table.add_column("where, and what stands there", ratio=1, overflow="fold")
+    table.add_column("why it matters, and what repairs it", ratio=1, overflow="fold")
+    for finding in checkup.findings:
+        mark = Text(f"{finding.severity}\n{finding.rule}", style=COLOURS[finding.severity])
+        table.add_row(mark, Text(f"{_where(finding)}\n{finding.value}"), Text(f"{finding.why}\n-> {finding.repair}"))
+    Console().print(table)
+
+
+def headline(adapter: Path, checkup: Checkup) -> str:
+    """One line on all of it."""
+    counts = ", ".join(f"{len(found)} {severity}" for severity in SEVERITIES if (found := checkup.of(severity)))
+    held = f"{checkup.modules:,} modules, rank {checkup.rank}, scale {checkup.scale:g}, {checkup.parameters:,} parameters"
+    return f"{adapter}: {held}, {' '.join(checkup.dtypes) or 'no tensors'}: {counts or 'nothing found'}"
+
+
+def _where(finding: Finding) -> str:
+    more = f" and {len(finding.subjects) - 1:,} more" if len(finding.subjects) > 1 else ""
+    return finding.subjects[0] + more
