@@ -4,6 +4,7 @@ The scorer unpacks a zip and takes the first folder that holds an `adapter_confi
 links and checksums are looked at before a byte is written, and only the config and the weights are unpacked, into a folder of their own.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -34,6 +35,7 @@ MAX_RATIO = 200
 """Weights hardly shrink; zeros shrink a thousandfold."""
 MAX_NAMES = 100_000
 CHUNK = 1 << 22
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _SHARD = re.compile(r"adapter_model-\d+-of-\d+\.safetensors")
 
@@ -69,9 +71,13 @@ def open_adapter(path: Path) -> Iterator[AdapterFiles]:
         raise InputError(f"{path}: is no zip, or a torn one; a folder as PEFT saves it, or a zip of one, was expected")
     with tempfile.TemporaryDirectory(prefix="nemoflow-adapter-") as room:
         try:
-            yield _of_zip(path, Path(room))
+            files = _of_zip(path, Path(room))
         except OSError as error:
-            raise StoreError(f"{path}: could not be unpacked to {room}: {error}; TMPDIR names another folder") from error
+            if error.errno not in FULL:
+                files = AdapterFiles(None, (), (found("zip-broken", path.name, str(error)),))
+            else:
+                raise StoreError(f"{path}: could not be unpacked to {room}: {error}; TMPDIR names another folder") from error
+        yield files
 
 
 def choose(names: Sequence[str], is_zip: bool) -> Chosen:
@@ -89,7 +95,7 @@ def choose(names: Sequence[str], is_zip: bool) -> Chosen:
     beside = {name.removeprefix(folder) for name in names if name.startswith(folder) and "/" not in name.removeprefix(folder)}
     weights, problem = _weights(beside)
     findings += problem
-    findings += _extras([name for name in names if name not in {configs[0], *(folder + name for name in weights)}])
+    findings += _extras([name for name in names if name not in {*configs, *(folder + name for name in weights)}])
     return Chosen(configs[0], tuple(folder + name for name in weights), tuple(findings))
 
 
