@@ -52,7 +52,7 @@ def place_of(name: str, base: BaseModules) -> Place | str:
         return "extra-tensor"
     if module in base.shapes:
         return Place(module, side)
-    placed = base.placed(module)
+    placed = base.placed(_unwrapped(module))
     return Place(placed, side, "prefix") if placed else Place(module, side, _stranger(module, base))
 
 
@@ -83,8 +83,7 @@ def _recovered(name: str, base: BaseModules) -> Place | str:
     loose = _LOOSE.fullmatch(name)
     if loose is None:
         return "extra-tensor"
-    parts = [part for part in loose["module"].split(".") if part not in WRAPPERS]
-    module = base.family.module(".".join(parts).removeprefix(PREFIX))
+    module = base.family.module(_unwrapped(loose["module"]).removeprefix(PREFIX))
     if _FUSED.search(module):
         return "fused-experts"
     side = _SIDES[loose["side"]]
@@ -94,6 +93,10 @@ def _recovered(name: str, base: BaseModules) -> Place | str:
     if ("embedding" in loose["side"]) != (placed.rpartition(".")[2] in EMBEDDINGS):
         return "extra-tensor"
     return Place(placed, side, _misname(name))
+
+
+def _unwrapped(module: str) -> str:
+    return ".".join(part for part in module.split(".") if part not in WRAPPERS)
 
 
 def _misname(name: str) -> str:

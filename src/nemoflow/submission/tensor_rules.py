@@ -88,7 +88,9 @@ def shape_findings(layout: Layout, base: BaseModules, ranks: Mapping[str, Any], 
                 rule, said = _shape_rule(side, tensor, base.shapes[module], ranks[module], max_rank)
                 if rule:
                     wrong[rule][tensor.name] = f"{said}, in {module}"
-    if len(misshapen := {**wrong["shape"], **wrong["transposed"]}) > len(layout.pairs) and wrong["shape"]:
+    misshapen = {**wrong["shape"], **wrong["transposed"]}
+    strangers = [module for module, sides in layout.pairs.items() if any(tensor.name in misshapen for tensor in sides.values())]
+    if wrong["shape"] and len(strangers) > len(layout.pairs) / 2 and len(layout.pairs) > 1:
         yield found("wrong-base", list(misshapen), f"{next(iter(misshapen.values()))}{trained_on}")
         wrong["shape"], wrong["transposed"] = {}, {}
     for rule, tensors in wrong.items():
