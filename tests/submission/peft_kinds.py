@@ -58,7 +58,7 @@ def save_adapter(model: Any, folder: Path, **config: Any) -> Path:
     made = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **{"r": 4, "lora_alpha": 8, **config}))
     for name, weight in made.named_parameters():
         if "lora_" in name:
-            torch.nn.init.normal_(weight, std=0.05)
+            torch.nn.init.normal_(weight, std=0.15)
     made.peft_config["default"].base_model_name_or_path = "someone/model"
     made.save_pretrained(folder)
     return folder

@@ -7,6 +7,7 @@ import click
 
 from nemoflow.errors import SubmissionError
 from nemoflow.submission.doctor import Checkup, examine
+from nemoflow.submission.repair import repair
 from nemoflow.submission.rules import SEVERITIES, Finding
 
 COLOURS = {"refused": "bold red", "risk": "yellow", "note": "dim"}
@@ -19,21 +20,27 @@ MAX_RANK = 32
     "--base", required=True, type=click.Path(path_type=Path), help="Folder of the base model; its headers are read, not its weights."
 )
 @click.option("--max-rank", default=MAX_RANK, show_default=True, help="Largest rank; the contest starts vLLM with 32.")
+@click.option("--fix", "out", type=click.Path(path_type=Path), help="New folder for a repaired copy that computes the same.")
 @click.option("--json", "as_json", is_flag=True, help="Findings for a program.")
-def adapter(adapter: Path, base: Path, max_rank: int, as_json: bool) -> None:
+def adapter(adapter: Path, base: Path, max_rank: int, out: Path | None, as_json: bool) -> None:
     """Examine ADAPTER, a folder as PEFT saves it or a submission.zip, against its base model.
 
     Each finding names tensor, field or file, the value, why it matters and what repairs it: `refused` (an error, or another adapter
-    without a word), `risk`, `note`. Ends with 2 where anything is refused. No GPU, no vLLM, no torch.
+    without a word), `risk`, `note`. Ends with 2 where anything is refused, with --fix where anything still is. No GPU, no vLLM, no torch.
     """
-    checkup = examine(adapter, base, max_rank)
+    repaired = repair(adapter, base, out, max_rank) if out else None
+    checkup = repaired.after if repaired else examine(adapter, base, max_rank)
+    subject = out or adapter
     if as_json:
-        click.echo(json.dumps(to_json(adapter, checkup), indent=2))
+        click.echo(json.dumps({**to_json(subject, checkup), "repaired": list(repaired.done) if repaired else []}, indent=2))
     else:
-        show(adapter, checkup)
+        if repaired:
+            click.echo(headline(adapter, repaired.before))
+            click.echo("".join(f"repaired  {line}\n" for line in repaired.done) or "nothing was to repair\n", nl=False)
+        show(subject, checkup)
     refused = len(checkup.of("refused"))
     if refused:
-        raise SubmissionError(f"{adapter}: {refused} of its findings would be refused")
+        raise SubmissionError(f"{subject}: {refused} of its findings would be refused")
 
 
 def to_json(adapter: Path, checkup: Checkup) -> dict[str, object]:
