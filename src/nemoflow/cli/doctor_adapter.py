@@ -1,6 +1,7 @@
 """`nemoflow doctor adapter`: would the contest's runtime load this adapter, and as what it was trained to be."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -21,8 +22,10 @@ MAX_RANK = 32
 )
 @click.option("--max-rank", default=MAX_RANK, show_default=True, help="Largest rank; the contest starts vLLM with 32.")
 @click.option("--fix", "out", type=click.Path(path_type=Path), help="New folder for a repaired copy that computes the same.")
+@click.option("--load", "loads", is_flag=True, help="Prove it: load it in vLLM, and compare with the base model and with PEFT.")
+@click.option("--python", default=sys.executable, help="Python of the environment that has vLLM; this one by default.")
 @click.option("--json", "as_json", is_flag=True, help="Findings for a program.")
-def adapter(adapter: Path, base: Path, max_rank: int, out: Path | None, as_json: bool) -> None:
+def adapter(adapter: Path, base: Path, max_rank: int, out: Path | None, loads: bool, python: str, as_json: bool) -> None:
     """Examine ADAPTER, a folder as PEFT saves it or a submission.zip, against its base model.
 
     Each finding names tensor, field or file, the value, why it matters and what repairs it: `refused` (an error, or another adapter
@@ -31,6 +34,8 @@ def adapter(adapter: Path, base: Path, max_rank: int, out: Path | None, as_json:
     repaired = repair(adapter, base, out, max_rank) if out else None
     checkup = repaired.after if repaired else examine(adapter, base, max_rank)
     subject = out or adapter
+    if loads:
+        checkup = proved(checkup, subject, base, python, max_rank)
     if as_json:
         click.echo(json.dumps({**to_json(subject, checkup), "repaired": list(repaired.done) if repaired else []}, indent=2))
     else:
@@ -41,6 +46,13 @@ def adapter(adapter: Path, base: Path, max_rank: int, out: Path | None, as_json:
     refused = len(checkup.of("refused"))
     if refused:
         raise SubmissionError(f"{subject}: {refused} of its findings would be refused")
+
+
+def proved(checkup: Checkup, adapter: Path, base: Path, python: str, max_rank: int) -> Checkup:
+    """With what loading it in vLLM says."""
+    from nemoflow.submission.prove import prove
+
+    return checkup.also(prove(adapter, base, python, max_rank))
 
 
 def to_json(adapter: Path, checkup: Checkup) -> dict[str, object]:

@@ -4,8 +4,8 @@
 risk and what is good to know, each with tensor or field, value, why, and what repairs it (`rules.py`). Nothing of an adapter is trusted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ class Checkup:
         """The risks, in lines."""
         return tuple(finding.text for finding in self.of("risk"))
 
+    def also(self, finding: Finding) -> "Checkup":
+        """With one more finding in its place."""
+        return replace(self, findings=in_order([*self.findings, finding]))
+
     def require_sound(self, adapter: Path) -> None:
         """SubmissionError with the first violations, where there are any."""
         if not self.violations:
@@ -104,8 +108,13 @@ def examine_files(files: AdapterFiles, base: BaseModules, max_rank: int) -> Chec
         modules=len(layout.pairs),
         dead=dead,
         dtypes=tuple(sorted({tensor.dtype for tensor in tensors.values()})),
-        findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
+        findings=in_order(findings),
     )
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first."""
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def read_tensors(weights: Sequence[Path]) -> tuple[dict[str, TensorHeader], list[Finding]]:

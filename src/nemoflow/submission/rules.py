@@ -252,4 +252,9 @@ RULES: Mapping[str, Rule] = {
         "its update is far larger than those of its kind, or than a model's weights: it may have diverged",
         "look at its gradient norms",
     ),
+    # Only with --load.
+    "load-failed": Rule("refused", "vLLM ended with an error", "see the other findings"),
+    "load-same": Rule("refused", "vLLM loaded it and says what the base model says", "see the other findings"),
+    "load-other": Rule("refused", "vLLM loaded it and says something else than PEFT", "see the other findings"),
+    "load-proved": Rule("note", "vLLM loads it, and says the same as PEFT", "none needed"),
 }
