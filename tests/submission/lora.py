@@ -36,11 +36,13 @@ CONFIG = {
 }
 
 
-def save_base(folder: Path, model_type: str = "nemotron_h") -> Path:
+def save_base(folder: Path, model_type: str = "nemotron_h", tied: bool = False) -> Path:
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type, "tie_word_embeddings": tied}))
     tensors = {f"backbone.{module}.weight": numbers("F32", shape) for module, shape in MODULES.items()}
-    others = {"backbone.layers.0.mixer.conv1d.weight": (20, 1, 4), "backbone.layers.1.mixer.gate.weight": (2, 8), "lm_head.weight": (30, 8)}
+    others = {"backbone.layers.0.mixer.conv1d.weight": (20, 1, 4), "backbone.layers.1.mixer.gate.weight": (2, 8)}
+    others |= {"backbone.layers.1.mixer.odd.weight": (2, 8), "backbone.embeddings.weight": (30, 8)}
+    others |= {} if tied else {"lm_head.weight": (30, 8)}
     write(folder / "model.safetensors", {**tensors, **{name: numbers("F32", shape) for name, shape in others.items()}})
     return folder
 

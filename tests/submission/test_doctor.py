@@ -1,7 +1,9 @@
-"""Each rule of the contest's runtime has an adapter that breaks it, and only it."""
+"""Each rule of the contest's runtime has an adapter that breaks it, and breaks no other."""
 
 import json
 import struct
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.models.handmade import numbers
@@ -9,9 +11,11 @@ from tests.submission.lora import MODULES, PREFIX, Lora, save_base, sound
 
 from nemoflow.errors import InputError, SubmissionError
 from nemoflow.submission.doctor import Checkup, examine
+from nemoflow.submission.rules import RULES, Finding
 
 IN_PROJ = f"{PREFIX}model.layers.0.mixer.in_proj"
 EXPERTS = tuple(module for module in MODULES if ".experts." in module)
+PATH = f"{PREFIX}model.layers.1.mixer.experts"
 
 
 @pytest.fixture
@@ -28,17 +32,23 @@ def check(lora: Lora, base) -> Checkup:
     return examine(lora.save(), base, max_rank=32)
 
 
-def only_violation(lora: Lora, base) -> str:
+def only(lora: Lora, base) -> Finding:
     checkup = check(lora, base)
-    assert len(checkup.violations) == 1, checkup.violations
-    with pytest.raises(SubmissionError):
-        checkup.require_sound(lora.folder)
-    return checkup.violations[0]
+    assert len(checkup.findings) == 1, checkup.findings
+    return checkup.findings[0]
+
+
+def put(lora: Lora, name: str, shape=(4, 8), dtype: str = "F32", value: float = 0.5) -> None:
+    lora.tensors[name] = numbers(dtype, shape, value)
+
+
+def move(lora: Lora, old: str, new: str) -> None:
+    lora.tensors = {name.replace(old, new): tensor for name, tensor in lora.tensors.items()}
 
 
 def test_a_sound_adapter_passes_and_is_counted(lora, base):
     checkup = check(lora, base)
-    assert (checkup.violations, checkup.warnings, checkup.dead) == ((), (), ())
+    assert (checkup.findings, checkup.dead) == ((), ())
     assert (checkup.rank, checkup.scale, checkup.modules, checkup.tensors, checkup.dtypes) == (4, 2.0, 3, 6, ("F32",))
     assert checkup.parameters == 4 * (20 + 8 + 16 + 8 + 4 + 8)
     checkup.require_sound(lora.folder)
@@ -49,159 +59,260 @@ def test_a_sound_adapter_passes_and_is_counted(lora, base):
 def test_both_prefixes_and_all_three_dtypes_load(tmp_path, base, prefix, dtype):
     lora = Lora(tmp_path / "adapter").adapt("layers.0.mixer.in_proj", prefix=prefix, dtype=dtype)
     lora.config["target_modules"] = ["in_proj"]
-    assert check(lora, base).violations == ()
+    assert check(lora, base).findings == ()
 
 
 @pytest.mark.parametrize("module", ["layers.0.mixer.out_proj", "layers.1.mixer.shared_experts.up_proj"])
 def test_modules_that_peft_refuses_but_vllm_loads_pass(lora, base, module):
-    assert check(lora.adapt(module), base).violations == ()
+    assert check(lora.adapt(module), base).findings == ()
 
 
-def test_lm_head_takes_an_adapter(lora, base):
-    assert check(lora.add("lm_head", (30, 8)), base).violations == ()
+def test_lm_head_takes_an_adapter_and_may_bring_its_own_copy(lora, base):
+    assert check(lora.add("lm_head", (30, 8)), base).findings == ()
+    put(lora, f"{PREFIX}lm_head.base_layer.weight", (30, 8))
+    assert (only(lora, base).rule, only(lora, base).severity) == ("base-copy", "note")
 
 
 def test_experts_pass_where_all_of_a_layer_have_both_matrices(lora, base):
-    assert check(lora.adapt(*EXPERTS), base).violations == ()
+    assert check(lora.adapt(*EXPERTS), base).findings == ()
 
 
 def test_rank_stabilised_lora_passes_with_its_own_scale(lora, base):
     lora.config["use_rslora"] = True
-    assert (check(lora, base).violations, check(lora, base).scale) == ((), 4.0)
+    assert (check(lora, base).findings, check(lora, base).scale) == ((), 4.0)
+
+
+def test_a_pattern_that_changes_nothing_is_a_note(lora, base):
+    lora.config |= {"rank_pattern": {"q_proj": 4}, "alpha_pattern": {"absent": 3}}
+    assert [(finding.rule, finding.severity) for finding in check(lora, base).findings] == [("pattern-idle", "note")] * 2
 
 
 @pytest.mark.parametrize("name", ["r", "lora_alpha", "target_modules"])
 def test_a_required_field_that_is_missing_is_named(lora, base, name):
     del lora.config[name]
-    assert only_violation(lora, base).startswith(f"adapter_config.json: {name}: missing")
+    finding = only(lora, base)
+    assert (finding.rule, finding.severity, finding.subjects) == ("field-missing", "refused", (name,))
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "match"),
-    [
-        ("r", "4", "a whole number from 1 to 32"),
-        ("r", True, "a whole number from 1 to 32"),
-        ("r", None, "a whole number from 1 to 32"),
-        ("lora_alpha", 0, "a number above 0"),
-        ("lora_alpha", -8, "a number above 0"),
-        ("lora_alpha", "8", "a number above 0"),
-        ("lora_alpha", float("inf"), "a number above 0"),
-        pytest.param("lora_alpha", 10**400, "a number above 0 was expected, got 1000", id="lora_alpha-too-large-for-a-float"),
-        ("target_modules", [], "a list of module names"),
-        ("target_modules", "", "a list of module names"),
-        ("target_modules", [1], "a list of module names"),
-        ("target_modules", None, "a list of module names"),
-        ("modules_to_save", ["lm_head"], "no fully trained modules"),
-        ("use_dora", True, "refuses DoRA"),
-        ("bias", "all", "'none' was expected, got 'all'"),
-        ("bias", "lora_only", "'none' was expected, got 'lora_only'"),
-        ("peft_type", "LOHA", "loads 'LORA' only, got 'LOHA'"),
-        ("use_rslora", "yes", "true or false"),
-        ("rank_pattern", {"q_proj": 2}, "one rank everywhere"),
-        ("alpha_pattern", {"q_proj": 2}, "fold the scale"),
-        ("target_parameters", ["experts.up_proj"], "stacked 3-D experts"),
-        ("lora_bias", True, "drops the biases"),
-        ("fan_in_fan_out", True, "Conv1D"),
-        ("layer_replication", [[0, 2]], "own layers"),
-        ("trainable_token_indices", [1], "trained tokens"),
-        ("use_qalora", True, "pooled lora_A"),
-        ("use_bdlora", {"n": 2}, "block-diagonal"),
-    ],
-)
-def test_a_config_that_vllm_refuses_or_misreads_is_named_with_its_value(lora, base, name, value, match):
+CONFIGS = [
+    ("rank", "r", "4"),
+    ("rank", "r", True),
+    ("rank", "r", None),
+    ("alpha", "lora_alpha", 0),
+    ("alpha", "lora_alpha", -8),
+    ("alpha", "lora_alpha", "8"),
+    ("alpha", "lora_alpha", float("inf")),
+    pytest.param("alpha", "lora_alpha", 10**400, id="alpha-too-large-for-a-float"),
+    ("targets", "target_modules", []),
+    ("targets", "target_modules", ""),
+    ("targets", "target_modules", [1]),
+    ("targets", "target_modules", None),
+    ("modules-to-save", "modules_to_save", ["lm_head"]),
+    ("dora", "use_dora", True),
+    ("bias", "bias", "all"),
+    ("bias", "bias", "lora_only"),
+    ("peft-type", "peft_type", "LOHA"),
+    ("rslora", "use_rslora", "yes"),
+    ("alpha-pattern", "alpha_pattern", {"q_proj": 2}),
+    ("lora-bias", "lora_bias", True),
+    ("fan-in-fan-out", "fan_in_fan_out", True),
+    ("layer-replication", "layer_replication", [[0, 2]]),
+    ("trained-tokens", "trainable_token_indices", [1]),
+    ("activated", "alora_invocation_tokens", [1, 2]),
+    ("other-lora", "use_qalora", True),
+    ("other-lora", "use_bdlora", {"n": 2}),
+    ("other-lora", "kasa_config", {"beta": 1}),
+    ("residual-init", "init_lora_weights", "pissa_niter_16"),
+    ("residual-init", "init_lora_weights", "loftq"),
+    ("gradient-init", "init_lora_weights", "lora_ga"),
+    ("target-pattern", "target_modules", r".*(in|q|v)_proj$"),
+    ("target-pattern", "target_modules", "all-linear"),
+    ("target-idle", "target_modules", ["in_proj", "q_proj", "v_proj", "gate_proj"]),
+    ("target-parameters", "target_parameters", ["experts.up_proj"]),
+    ("base-path", "base_model_name_or_path", "/home/me/model"),
+    ("base-path", "base_model_name_or_path", "C:\\models"),
+    ("task-type", "task_type", "SEQ_CLS"),
+    ("field-unknown", "something_new", 1),
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "value"), CONFIGS)
+def test_a_field_breaks_its_rule_and_no_other_and_is_named_with_its_value(lora, base, rule, name, value):
     lora.config[name] = value
-    violation = only_violation(lora, base)
-    assert violation.startswith(f"adapter_config.json: {name}: ")
-    assert match in violation
-    assert repr(value) in violation or str(value) in violation
+    finding = only(lora, base)
+    assert (finding.rule, finding.severity, finding.subjects[0]) == (rule, RULES[rule].severity, name)
+    assert rule == "target-idle" or repr(value)[:40] in finding.value
 
 
-@pytest.mark.parametrize(("rank", "match"), [(33, "max_lora_rank 32 and refuses more, got 33"), (0, "at least 1"), (-4, "at least 1")])
-def test_a_rank_out_of_bounds_is_refused(tmp_path, base, rank, match):
+@pytest.mark.parametrize("init", [True, False, None, "gaussian", "eva", "orthogonal"])
+def test_a_start_that_leaves_the_base_alone_passes(lora, base, init):
+    lora.config["init_lora_weights"] = init
+    assert check(lora, base).findings == ()
+
+
+@pytest.mark.parametrize("rank", [33, 0, -4])
+def test_a_rank_out_of_bounds_is_refused(tmp_path, base, rank):
     lora = Lora(tmp_path / "adapter").adapt("layers.0.mixer.in_proj", rank=max(rank, 1))
     lora.config |= {"r": rank, "target_modules": ["in_proj"]}
-    assert any(match in violation for violation in check(lora, base).violations)
+    assert "rank" in {finding.rule for finding in check(lora, base).of("refused")}
 
 
 @pytest.mark.parametrize(
-    ("key", "match"),
+    ("content", "match"),
     [
-        ("model.layers.0.mixer.in_proj.lora_A.weight", "a key begins with 'base_model.model.'"),
-        (f"{IN_PROJ}.weight", "an extra tensor"),
-        (f"{IN_PROJ}.bias", "a bias"),
-        (f"{PREFIX}model.embeddings.weight", "an extra tensor"),
-        (f"{IN_PROJ}.lora_A.default.weight", "the adapter's own name is left in the key"),
-        (f"{IN_PROJ}.lora_magnitude_vector", "DoRA magnitude"),
-        (f"{PREFIX}model.embeddings.lora_embedding_A", "LoRA on embeddings"),
-        (f"{PREFIX}model.layers.1.mixer.experts.lora_A.weight", "fused expert keys"),
-        (f"{PREFIX}model.layers.1.mixer.experts.base_layer.lora_A.weight", "fused expert keys"),
-        (f"{PREFIX}model.layers.1.mixer.experts.up_proj.lora_B.weight", "fused expert keys"),
-        (f"{PREFIX}model.layers.1.mixer.experts.w1.lora_A.weight", "fused expert keys"),
+        (b"{", "not valid JSON"),
+        (b"[]", "a JSON list"),
+        (b"\xef\xbb\xbf{}", "BOM"),
+        ("{}".encode("utf-16"), "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b" " * (1 << 24) + b"{}", "at most"),
     ],
+    ids=["torn", "list", "bom", "utf-16", "deep", "huge"],
 )
-def test_a_key_that_the_reader_does_not_know_is_named(lora, base, key, match):
-    lora.tensors[key] = numbers("F32", (4, 8))
-    violation = only_violation(lora, base)
-    assert violation.startswith(f"{key}: ")
-    assert match in violation
+def test_a_config_that_vllm_cannot_read_is_refused(lora, base, content, match):
+    (lora.save() / "adapter_config.json").write_bytes(content)
+    (finding,) = examine(lora.folder, base, 32).findings
+    assert finding.rule == "config-json"
+    assert match in finding.value
 
 
-@pytest.mark.parametrize(("gone", "kept"), [("lora_A", "lora_B"), ("lora_B", "lora_A")])
-def test_half_a_pair_is_refused(lora, base, gone, kept):
-    del lora.tensors[f"{IN_PROJ}.{gone}.weight"]
-    assert only_violation(lora, base) == f"{IN_PROJ}.{kept}.weight: has no {gone} beside it"
+def test_a_field_that_stands_twice_is_a_risk(lora, base):
+    path = lora.save() / "adapter_config.json"
+    path.write_text(path.read_text().replace('"r": 4', '"r": 8, "r": 4'))
+    (finding,) = examine(lora.folder, base, 32).findings
+    assert (finding.rule, finding.subjects) == ("field-twice", ("r",))
 
 
-def test_the_same_module_under_both_prefixes_is_refused(lora, base):
-    violations = check(lora.adapt("layers.0.mixer.in_proj", prefix="backbone."), base).violations
-    assert len(violations) == 2
-    assert all("the same module as" in violation for violation in violations)
+def half(lora: Lora) -> None:
+    del lora.tensors[f"{IN_PROJ}.lora_A.weight"]
 
 
-@pytest.mark.parametrize("module", ["layers.9.mixer.in_proj", "layers.0.mixer.gate_proj", "layers.1.mixer.gate", "layers.0.mixer.conv1d"])
-def test_a_module_that_the_base_lacks_or_vllm_does_not_adapt_is_refused(lora, base, module):
-    violation = only_violation(lora.add(f"model.{module}", (2, 8)), base)
-    assert violation.startswith(f"{PREFIX}model.{module}.lora_A.weight: the base model has no module")
+def small(lora: Lora) -> None:
+    lora.adapt("layers.0.mixer.in_proj", rank=2)
 
 
-def test_an_adapter_of_another_model_is_called_one(tmp_path, base):
-    lora = Lora(tmp_path / "adapter")
+def patterned(lora: Lora) -> None:
+    small(lora)
+    lora.config["rank_pattern"] = {"in_proj": 2}
+
+
+def wide(lora: Lora) -> None:
+    lora.adapt("layers.0.mixer.in_proj", rank=40, value=0.1)
+
+
+def turned(lora: Lora) -> None:
+    put(lora, f"{IN_PROJ}.lora_A.weight", (8, 4))
+    put(lora, f"{IN_PROJ}.lora_B.weight", (4, 20))
+
+
+def rescaled_experts(lora: Lora) -> None:
+    lora.adapt(*EXPERTS).config["use_rslora"] = True
+
+
+def other_model(lora: Lora) -> None:
+    lora.tensors.clear()
     for layer in range(3):
         lora.add(f"model.layers.{layer}.self_attn.q_proj", (16, 8))
     lora.config["target_modules"] = ["q_proj"]
-    assert "an adapter of another model: none of its 3 modules" in only_violation(lora, base)
 
 
-def test_a_shape_that_the_base_does_not_have_names_the_shape_it_needs(tmp_path, base):
-    lora = Lora(tmp_path / "adapter").add("model.layers.0.mixer.in_proj", (20, 9))
-    lora.config["target_modules"] = ["in_proj"]
-    assert f"{IN_PROJ}.lora_A.weight: shape is [4, 9], the base model's model.layers.0.mixer.in_proj needs [4, 8]" in only_violation(
-        lora, base
-    )
+def other_size(lora: Lora) -> None:
+    for name, (_, shape, _) in lora.tensors.items():
+        put(lora, name, (4, 2 * shape[1]) if ".lora_A." in name else (2 * shape[0], 4))
 
 
-def test_a_module_with_a_rank_of_its_own_is_refused(lora, base):
-    violations = check(lora.adapt("layers.0.mixer.in_proj", rank=2), base).violations
-    assert [violation.split(":")[0] for violation in violations] == [f"{IN_PROJ}.lora_A.weight", f"{IN_PROJ}.lora_B.weight"]
-    assert all("has rank 2, adapter_config.json says r = 4" in violation for violation in violations)
+def infinite(lora: Lora) -> None:
+    put(lora, f"{IN_PROJ}.lora_B.weight", (20, 4), value=float("nan"))
 
 
-def test_a_3d_expert_is_refused(lora, base):
-    lora.tensors[f"{IN_PROJ}.lora_A.weight"] = numbers("F32", (2, 4, 8))
-    assert "has 3 dimensions, [2, 4, 8]; a matrix [4, 8] was expected" in only_violation(lora, base)
+def zero(lora: Lora) -> None:
+    for name, (dtype, shape, _) in lora.tensors.items():
+        if ".lora_B." in name:
+            lora.tensors[name] = numbers(dtype, shape, 0.0)
 
 
-@pytest.mark.parametrize("part", ["up_proj", "down_proj"])
-def test_experts_that_are_not_all_adapted_are_refused(lora, base, part):
-    lora.adapt(*EXPERTS[:-2], f"layers.1.mixer.experts.1.{part}")
-    violation = only_violation(lora, base)
-    assert "vLLM needs all 4 matrices of model.layers.1.mixer.experts or none, 1 are missing" in violation
+def large(lora: Lora) -> None:
+    put(lora, f"{IN_PROJ}.lora_B.weight", (20, 4), value=1e4)
 
 
-@pytest.mark.parametrize("dtype", ["F64", "I64"])
-def test_another_dtype_is_refused(lora, base, dtype):
-    lora.tensors[f"{IN_PROJ}.lora_A.weight"] = numbers(dtype, (4, 8), 1)
-    assert only_violation(lora, base) == f"{IN_PROJ}.lora_A.weight: dtype is {dtype}; BF16, F16, F32 load"
+TENSORS: list[tuple[str, str, Callable[[Lora], object]]] = [
+    ("prefix", "model.layers.0", lambda lora: move(lora, PREFIX, "")),
+    ("prefix", f"{PREFIX}layers.0", lambda lora: move(lora, f"{PREFIX}model.", PREFIX)),
+    ("prefix", f"{PREFIX}_orig_mod.", lambda lora: move(lora, PREFIX, f"{PREFIX}_orig_mod.")),
+    ("prefix", f"{PREFIX}module.", lambda lora: move(lora, PREFIX, f"{PREFIX}module.")),
+    ("prefix", f"{PREFIX}language_model.", lambda lora: move(lora, PREFIX, f"{PREFIX}language_model.")),
+    ("prefix", f"{PREFIX}base_model", lambda lora: move(lora, PREFIX, PREFIX * 2)),
+    ("key-name", f"{IN_PROJ}.lora_A.default.weight", lambda lora: move(lora, "lora_A.", "lora_A.default.")),
+    ("key-name", f"{IN_PROJ}.lora_A", lambda lora: move(lora, "lora_A.weight", "lora_A")),
+    ("key-name", f"{IN_PROJ}.lora_down.weight", lambda lora: move(lora, "lora_A", "lora_down")),
+    ("key-name", f"{IN_PROJ}.linear_in.weight", lambda lora: move(lora, "lora_A", "linear_in")),
+    ("half-pair", f"{IN_PROJ}.lora_B.weight", half),
+    ("extra-tensor", f"{IN_PROJ}.weight", lambda lora: put(lora, f"{IN_PROJ}.weight")),
+    ("extra-tensor", f"{PREFIX}model.embeddings.weight", lambda lora: put(lora, f"{PREFIX}model.embeddings.weight")),
+    ("extra-tensor", "step", lambda lora: put(lora, "step")),
+    ("skipped-layer", f"{PREFIX}mtp.0.q_proj.lora_A", lambda lora: put(lora, f"{PREFIX}mtp.0.q_proj.lora_A.weight")),
+    ("magnitude", f"{IN_PROJ}.lora_mag", lambda lora: put(lora, f"{IN_PROJ}.lora_magnitude_vector")),
+    ("bias-tensor", f"{IN_PROJ}.bias", lambda lora: put(lora, f"{IN_PROJ}.bias")),
+    ("bias-tensor", f"{IN_PROJ}.lora_B.bias", lambda lora: put(lora, f"{IN_PROJ}.lora_B.bias")),
+    ("fused-experts", f"{PATH}.lora_A", lambda lora: put(lora, f"{PATH}.lora_A.weight")),
+    ("fused-experts", f"{PATH}.base_layer", lambda lora: put(lora, f"{PATH}.base_layer.lora_A.weight")),
+    ("fused-experts", f"{PATH}.w1", lambda lora: put(lora, f"{PATH}.w1.lora_A.weight")),
+    ("fused-experts", f"{PATH}.up_proj", lambda lora: put(lora, f"{PATH}.up_proj.lora_B.weight")),
+    ("module-unknown", f"{PREFIX}model.layers.9.", lambda lora: lora.add("model.layers.9.mixer.in_proj", (20, 8))),
+    ("module-unknown", f"{PREFIX}model.layers.0.", lambda lora: lora.add("model.layers.0.mixer.gate_proj", (20, 8))),
+    ("router", f"{PREFIX}model.layers.1.mixer.gate", lambda lora: lora.add("model.layers.1.mixer.gate", (2, 8))),
+    ("unserved", f"{PREFIX}model.layers.1.mixer.odd", lambda lora: lora.add("model.layers.1.mixer.odd", (2, 8))),
+    ("wrong-base", f"{PREFIX}model.layers.0.self_attn", other_model),
+    ("wrong-base", IN_PROJ, other_size),
+    ("shape", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", (4, 9))),
+    ("transposed", f"{IN_PROJ}.lora_A", turned),
+    ("tensor-rank", f"{IN_PROJ}.lora_A", small),
+    ("rank-pattern", "rank_pattern", patterned),
+    ("over-rank", f"{IN_PROJ}.lora_A", wide),
+    ("ungathered", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", (0,))),
+    ("ungathered", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", (32,))),
+    ("dimensions", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", (2, 4, 8))),
+    ("experts-missing", "model.layers.1.mixer.experts.1", lambda lora: lora.adapt(*EXPERTS[:-1])),
+    ("rslora-experts", "use_rslora", rescaled_experts),
+    ("dtype", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", dtype="I64", value=1)),
+    ("dtype-wide", f"{IN_PROJ}.lora_A", lambda lora: put(lora, f"{IN_PROJ}.lora_A.weight", dtype="F64")),
+    ("not-finite", f"{IN_PROJ}.lora_B", infinite),
+    ("all-dead", "model.layers.0.mixer.in_proj", zero),
+    ("outlier", "model.layers.0.mixer.in_proj", large),
+]
+
+
+@pytest.mark.parametrize(("rule", "subject", "breaks"), TENSORS, ids=[f"{rule}-{number}" for number, (rule, *_) in enumerate(TENSORS)])
+def test_a_tensor_breaks_its_rule_and_no_other_and_is_named(lora, base, rule, subject, breaks):
+    breaks(lora)
+    finding = only(lora, base)
+    assert (finding.rule, finding.severity) == (rule, RULES[rule].severity)
+    assert finding.subjects[0].startswith(subject)
+
+
+def test_lora_on_the_embedding_is_a_risk(lora, base):
+    put(lora, f"{PREFIX}model.embeddings.lora_embedding_A", (4, 30))
+    put(lora, f"{PREFIX}model.embeddings.lora_embedding_B", (8, 4))
+    assert (only(lora, base).rule, only(lora, base).subjects) == ("embedding", ("model.embeddings",))
+    put(lora, f"{PREFIX}model.embeddings.lora_embedding_A", (4, 31))
+    assert [finding.rule for finding in check(lora, base).of("refused")] == ["shape"]
+
+
+def test_the_same_module_under_both_prefixes_is_refused(lora, base):
+    finding = only(lora.adapt("layers.0.mixer.in_proj", prefix="backbone."), base)
+    assert (finding.rule, len(finding.subjects)) == ("same-module", 2)
+
+
+def test_a_wrong_shape_says_which_was_expected(lora, base):
+    put(lora, f"{IN_PROJ}.lora_A.weight", (4, 9))
+    assert "a matrix [4, 8] was expected, got [4, 9]" in only(lora, base).value
+
+
+def test_a_wrong_base_is_named_with_what_the_adapter_says_of_itself(lora, base):
+    other_model(lora)
+    finding = only(lora, base)
+    assert "3 of its 3 modules are not in this nemotron_h" in finding.value
+    assert "trained on 'nemoflow/tiny-nemotron-h'" in finding.value
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
@@ -211,10 +322,10 @@ def test_one_number_that_is_none_is_found_in_every_dtype(lora, base, dtype, valu
     _, shape, content = numbers(dtype, (20, 4), 0.25)
     item = numbers(dtype, (1,), value)[2]
     lora.tensors[name] = (dtype, shape, content[: -2 * len(item)] + item + content[: len(item)])
-    assert only_violation(lora, base).startswith(f"{name}: holds NaN or infinity")
+    assert (only(lora, base).rule, only(lora, base).subjects) == ("not-finite", (name,))
 
 
-def test_the_largest_and_smallest_finite_numbers_are_sound_and_not_zero(lora, base):
+def test_the_largest_and_smallest_finite_numbers_are_finite_and_not_zero(lora, base):
     for bits in (0x7F7FFFFF, 0xFF7FFFFF, 0x00000001):
         content = bytes(4 * 79) + struct.pack("<I", bits)
         lora.tensors[f"{IN_PROJ}.lora_B.weight"] = ("F32", (20, 4), content)
@@ -225,70 +336,71 @@ def test_the_largest_and_smallest_finite_numbers_are_sound_and_not_zero(lora, ba
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 @pytest.mark.parametrize("side", ["A", "B"])
-def test_a_module_that_training_never_reached_is_counted_and_warned_of(lora, base, dtype, zero, side):
+def test_a_module_that_training_never_reached_is_counted_and_a_risk(lora, base, dtype, zero, side):
     name = f"{IN_PROJ}.lora_{side}.weight"
     lora.tensors[name] = numbers(dtype, lora.tensors[name][1], zero)
     checkup = check(lora, base)
-    assert checkup.violations == ()
-    assert checkup.dead == ("model.layers.0.mixer.in_proj",)
-    assert "1 of 3 modules are dead" in checkup.warnings[0]
+    assert (checkup.violations, checkup.dead) == ((), ("model.layers.0.mixer.in_proj",))
+    assert [(finding.rule, finding.value) for finding in checkup.findings] == [("dead", "1 of 1 in_proj are all zeros")]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "match"),
-    [
-        ("target_modules", r".*(in|q|v)_proj$", "is a pattern"),
-        ("target_modules", ["in_proj", "q_proj", "v_proj", "gate_proj"], "'gate_proj', but the adapter holds no such tensor"),
-        ("base_model_name_or_path", "/home/me/model", "a path of one machine"),
-        ("init_lora_weights", "pissa_niter_16", "changes the base model's weights"),
-    ],
-)
-def test_what_loads_but_is_worth_a_look_is_a_warning(lora, base, name, value, match):
-    lora.config[name] = value
+def test_an_update_far_from_its_kind_is_a_risk_however_small(tmp_path, base):
+    lora = Lora(tmp_path / "adapter")
+    for module, (outputs, inputs) in MODULES.items():
+        lora.add(f"model.{module}", (outputs, inputs), value=1e-3)
+    put(lora, f"{PATH}.0.up_proj.lora_B.weight", (12, 4), value=1e-3 * 100)
+    lora.config["target_modules"] = "all-linear"
+    assert "outlier" not in {finding.rule for finding in check(lora, base).findings}  # three up_proj make no median
+    lora.add("model.layers.3.mixer.up_proj", (12, 8), value=1e-3)
+    write_more(base, "layers.3.mixer.up_proj", (12, 8))
+    (finding,) = [finding for finding in check(lora, base).findings if finding.rule == "outlier"]
+    assert finding.subjects == ("model.layers.1.mixer.experts.0.up_proj",)
+
+
+def write_more(base: Path, module: str, shape: tuple[int, int]) -> None:
+    from tests.models.handmade import write
+
+    write(base / "more.safetensors", {f"backbone.{module}.weight": numbers("F32", shape)})
+
+
+def test_a_tied_head_is_a_risk(lora, tmp_path):
+    base = save_base(tmp_path / "tied", tied=True)
+    assert only(lora.add("lm_head", (30, 8)), base).rule == "tied-head"
+
+
+def test_a_family_of_which_nothing_is_known_is_a_risk_and_still_compared(lora, tmp_path):
+    base = save_base(tmp_path / "other", "mamba9")
+    move(lora, f"{PREFIX}model.", f"{PREFIX}backbone.")
+    assert (only(lora, base).rule, only(lora, base).severity) == ("family-unknown", "risk")
+    put(lora, f"{PREFIX}backbone.layers.0.mixer.in_proj.lora_A.weight", (4, 9))
+    assert [finding.rule for finding in check(lora, base).of("refused")] == ["shape"]
+
+
+def test_the_worst_comes_first_and_many_are_shown_in_part_and_counted(lora, base):
+    lora.config |= {"use_dora": True, "bias": "all", "lora_bias": True, "use_qalora": True, "modules_to_save": ["x"], "new": 1}
+    lora.config |= {"target_modules": "all-linear", "layer_replication": [[0, 1]]}
     checkup = check(lora, base)
-    assert checkup.violations == ()
-    assert len(checkup.warnings) == 1
-    assert match in checkup.warnings[0]
+    assert [finding.severity for finding in checkup.findings] == ["refused"] * 6 + ["risk", "note"]
+    with pytest.raises(SubmissionError, match=r"and 1 more$"):
+        checkup.require_sound(lora.folder)
 
 
-def test_fields_that_neither_vllm_nor_the_rules_know_are_passed_over(lora, base):
-    lora.config |= {"eva_config": None, "lora_dropout": 0.05, "task_type": "CAUSAL_LM", "something_new": 1}
-    assert check(lora, base).violations == ()
-
-
-def test_many_violations_are_shown_in_part_and_counted(lora, base):
-    for layer in range(10, 20):
+def test_thousands_of_tensors_that_break_one_rule_are_one_finding(lora, base):
+    for layer in range(10, 12):
         lora.add(f"model.layers.{layer}.mixer.in_proj", (20, 8))
-    with pytest.raises(SubmissionError, match=r"and 5 more$"):
-        check(lora, base).require_sound(lora.folder)
+    finding = only(lora, base)
+    assert (finding.rule, len(finding.subjects)) == ("module-unknown", 4)
+    assert "and 3 more" in finding.text
 
 
-def test_missing_and_broken_files_are_named(lora, base):
-    folder = lora.save()
-    (folder / "adapter_model.safetensors").write_bytes(b"\xff" * 9)
-    with pytest.raises(SubmissionError, match=r"adapter_model\.safetensors: not a whole safetensors file"):
-        examine(folder, base, 32)
-    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
-    with pytest.raises(SubmissionError, match=r"no such file; the folder holds adapter_config\.json, adapter_model\.bin"):
-        examine(folder, base, 32)
-    for content, match in (("{", "not valid JSON"), ("[]", "a JSON list, an object was expected")):
-        (folder / "adapter_config.json").write_text(content)
-        with pytest.raises(SubmissionError, match=match):
-            examine(folder, base, 32)
-    (folder / "adapter_config.json").unlink()
-    with pytest.raises(SubmissionError, match=r"adapter_config\.json: no such file"):
-        examine(folder, base, 32)
-
-
-def test_an_adapter_without_tensors_is_refused(lora, base):
-    lora.tensors.clear()
-    with pytest.raises(SubmissionError, match="holds no tensors"):
-        check(lora, base)
-
-
-def test_a_base_of_an_unknown_family_names_the_known_ones(lora, tmp_path):
-    with pytest.raises(InputError, match="model_type 'mamba9' is not known here"):
-        check(lora, save_base(tmp_path / "other", "mamba9"))
+def test_the_base_has_to_be_a_model(lora, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        examine(lora.save(), tmp_path / "nowhere", 32)
+    base = save_base(tmp_path / "base")
+    lora.folder = base
+    lora.save()
+    with pytest.raises(InputError, match="that is an adapter, the model under it was expected"):
+        examine(lora.folder, base, 32)
 
 
 def test_the_30_b_models_key_counts_and_parameters_are_the_published_ones(tmp_path):
@@ -314,7 +426,8 @@ def test_the_30_b_models_key_counts_and_parameters_are_the_published_ones(tmp_pa
     targets = ["in_proj", "out_proj", "q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({"r": rank, "lora_alpha": 64, "target_modules": targets}))
     checkup = examine(tmp_path / "adapter", tmp_path / "base", 32)
-    assert (checkup.violations, checkup.tensors, checkup.parameters) == ((), 232, 27_711_488)
+    assert [finding.rule for finding in checkup.of("refused")] == ["all-dead"]
+    assert (checkup.tensors, checkup.parameters) == (232, 27_711_488)
     assert len(checkup.dead) == checkup.modules == 116
 
 

@@ -72,7 +72,7 @@ def test_a_name_for_the_base_model_replaces_what_the_training_machine_called_it(
 
 def test_an_adapter_that_is_not_sound_leaves_no_zip(lora, base, tmp_path):
     lora.config["use_dora"] = True
-    with pytest.raises(SubmissionError, match=r"would not take it: adapter_config\.json: use_dora"):
+    with pytest.raises(SubmissionError, match=r"would not take it: use_dora: True \(dora\)"):
         packed(lora, base, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -48,7 +48,7 @@ def _refusal(gate: InputArtifact) -> str:
 
 PACKAGE = Step(
     name="package",
-    version=1,
+    version=2,
     config=PackageConfig,
     run=run,
     inputs={"adapter": Adapter, "model": Model, "gate": Optional(Report)},

@@ -1,113 +1,189 @@
 """Rules for `adapter_config.json`: what vLLM's PEFT reader demands, refuses, or passes over in silence.
 
-The reader is vLLM's `PEFTHelper`: it knows r, lora_alpha, target_modules, bias, modules_to_save, use_rslora and use_dora, and
+The reader is vLLM's `PEFTHelper`. In 0.17 it knows r, lora_alpha, target_modules, bias, modules_to_save, use_rslora and use_dora, and
 ignores every other field. An ignored field that changes what the adapter computes is refused here, because such an adapter
 would load and score as another one.
 """
 
 import json
 import math
+import re
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nemoflow.errors import SubmissionError
+from nemoflow.submission.base import expert_path
+from nemoflow.submission.rules import Finding, found
 
 CONFIG = "adapter_config.json"
-
+MAX_CONFIG_BYTES = 1 << 24
+"""12,010 module names in full take 1 MB."""
 REQUIRED = ("r", "lora_alpha", "target_modules")
 
 REFUSED = {
-    "modules_to_save": "vLLM loads no fully trained modules; use LoRA on them (lm_head takes it)",
-    "use_dora": "vLLM's reader refuses DoRA; train plain LoRA",
+    "modules_to_save": "modules-to-save",
+    "use_dora": "dora",
+    "lora_bias": "lora-bias",
+    "trainable_token_indices": "trained-tokens",
+    "layer_replication": "layer-replication",
+    "alora_invocation_tokens": "activated",
+    "use_qalora": "other-lora",
+    "use_bdlora": "other-lora",
+    "velora_config": "other-lora",
+    "monteclora_config": "other-lora",
+    "arrow_config": "other-lora",
+    "kasa_config": "other-lora",
+    "fan_in_fan_out": "fan-in-fan-out",
 }
+"""Fields that break a rule where they are set."""
 
-IGNORED = {
-    "rank_pattern": "vLLM ignores it, so modules with a rank of their own would be scaled wrongly; use one rank everywhere",
-    "alpha_pattern": "vLLM ignores it, so modules with an alpha of their own would be scaled wrongly; fold the scale into lora_B",
-    "lora_bias": "vLLM ignores it and drops the biases of lora_B",
-    "target_parameters": "stacked 3-D experts fail or load wrongly in vLLM; write one lora_A and lora_B an expert",
-    "trainable_token_indices": "vLLM ignores it and drops the trained tokens",
-    "layer_replication": "vLLM ignores it and runs the base model's own layers",
-    "use_qalora": "vLLM ignores it and reads the pooled lora_A as a plain one",
-    "use_bdlora": "vLLM ignores it and reads the block-diagonal factors as plain ones",
-    "fan_in_fan_out": "it is for transposed Conv1D weights, which none of the known models has",
-}
-
-RESIDUAL_INITS = ("pissa", "olora", "corda", "loftq", "lora_ga")
+RESIDUAL_INITS = ("pissa", "olora", "corda", "loftq")
 """Starts that change the base model's own weights: the adapter is only right on those changed weights."""
 
+KNOWN = frozenset(
+    {*REQUIRED, *REFUSED}
+    | {"bias", "use_rslora", "rank_pattern", "alpha_pattern", "target_parameters", "init_lora_weights", "peft_type", "task_type"}
+    | {"base_model_name_or_path", "revision", "inference_mode", "auto_mapping", "peft_version", "exclude_modules", "lora_dropout"}
+    | {"layers_to_transform", "layers_pattern", "megatron_config", "megatron_core", "loftq_config", "eva_config", "corda_config"}
+    | {"lora_ga_config", "qalora_group_size", "runtime_config", "ensure_weight_tying"}
+)
+"""Fields of PEFT 0.21's LoraConfig."""
 
-def read_adapter_config(folder: Path) -> dict[str, Any]:
-    """The config of an adapter's folder; SubmissionError where it is missing or no JSON object."""
-    path = folder / CONFIG
+
+def parse_config(content: bytes) -> tuple[dict[str, Any], list[Finding]]:
+    """The config and what is wrong with the file itself; ({}, [refusal]) where vLLM could not read it."""
+    twice: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice.extend(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
+        return dict(pairs)
+
+    if len(content) > MAX_CONFIG_BYTES:
+        return {}, [found("config-json", CONFIG, f"has {len(content):,} bytes, at most {MAX_CONFIG_BYTES:,} were expected")]
     try:
-        config = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise SubmissionError(f"{path}: no such file; an adapter as PEFT saves it was expected") from None
+        config = json.loads(content.decode(), object_pairs_hook=members)
     except (ValueError, RecursionError) as error:
-        raise SubmissionError(f"{path}: not valid JSON: {error}") from None
+        return {}, [found("config-json", CONFIG, f"not valid JSON: {error}")]
     if not isinstance(config, dict):
-        raise SubmissionError(f"{path}: is a JSON {type(config).__name__}, an object was expected")
-    return config
+        return {}, [found("config-json", CONFIG, f"is a JSON {type(config).__name__}, an object was expected")]
+    return config, [found("field-twice", name, "is there more than once") for name in dict.fromkeys(twice)]
 
 
-def config_violations(config: Mapping[str, Any], max_rank: int) -> Iterator[str]:
-    """Every rule that the config breaks, each with the field, its value and what would be right."""
-    for name in REQUIRED:
-        if name not in config:
-            yield f"{CONFIG}: {name}: missing; vLLM's reader requires {', '.join(REQUIRED)}"
-    yield from _rank_violations(config.get("r", 1), max_rank)
-    yield from _alpha_violations(config.get("lora_alpha", 1))
-    yield from _target_violations(config.get("target_modules", ["q_proj"]))
-    if config.get("peft_type", "LORA") != "LORA":
-        yield f"{CONFIG}: peft_type: the contest loads 'LORA' only, got {config['peft_type']!r}"
-    if config.get("bias", "none") != "none":
-        yield f"{CONFIG}: bias: vLLM loads no trained biases; 'none' was expected, got {config['bias']!r}"
+def config_findings(config: Mapping[str, Any], max_rank: int) -> Iterator[Finding]:
+    """Every rule that the config breaks by itself."""
+    missing = [name for name in REQUIRED if name not in config]
+    if missing:
+        yield found("field-missing", missing, "missing")
+    yield from _rank(config.get("r", 1), max_rank)
+    yield from _alpha(config.get("lora_alpha", 1))
+    yield from _targets(config.get("target_modules", ["q_proj"]))
+    if (kind := config.get("peft_type") or "LORA") != "LORA":
+        yield found("peft-type", "peft_type", shown(kind))
+    if (bias := config.get("bias", "none")) != "none":
+        yield found("bias", "bias", shown(bias))
     if type(config.get("use_rslora", False)) is not bool:
-        yield f"{CONFIG}: use_rslora: true or false was expected, got {config['use_rslora']!r}"
-    for name, why in (*REFUSED.items(), *IGNORED.items()):
+        yield found("rslora", "use_rslora", shown(config["use_rslora"]))
+    for name, rule in REFUSED.items():
         if config.get(name):
-            yield f"{CONFIG}: {name}: {why}; got {config[name]!r}"
+            yield found(rule, name, shown(config[name]))
+    yield from _start(config.get("init_lora_weights"))
+    yield from _cosmetic(config)
 
 
-def config_warnings(config: Mapping[str, Any]) -> Iterator[str]:
-    """What loads, but is worth a look."""
-    targets = config.get("target_modules")
-    if isinstance(targets, str):
-        yield f"target_modules is a pattern, {targets!r}; one competitor's byte-identical weights scored 0.02 higher with an explicit list"
-    base = config.get("base_model_name_or_path")
-    if isinstance(base, str) and base.startswith(("/", "~", ".")):
-        yield f"base_model_name_or_path is a path of one machine, {base!r}; it is cosmetic, the package step can write the hub's name"
-    start = config.get("init_lora_weights")
-    if isinstance(start, str) and start.lower().startswith(RESIDUAL_INITS):
-        yield f"init_lora_weights is {start!r}, which changes the base model's weights: convert the adapter before it is submitted"
+def pattern_findings(config: Mapping[str, Any], modules: Iterable[str]) -> Iterator[Finding]:
+    """`rank_pattern` and `alpha_pattern`, where they give a module another scale than vLLM's, or experts ranks that vLLM cannot stack."""
+    names, common = list(modules), scaling(config)
+    for field, rule in (("rank_pattern", "rank-pattern"), ("alpha_pattern", "alpha-pattern")):
+        pattern = config.get(field)
+        if not pattern:
+            continue
+        other = [name for name in names if own_scale(config, name) != common or _is_uneven(config, name)]
+        yield found(rule, [field, *other], shown(pattern)) if other or not names else found("pattern-idle", field, shown(pattern))
 
 
 def scaling(config: Mapping[str, Any]) -> float:
-    """The factor that vLLM puts on B A: alpha / r, or alpha / sqrt(r) with rank-stabilised LoRA."""
-    rank = int(config["r"])
-    return float(config["lora_alpha"]) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    """The factor that vLLM puts on B A: alpha / r, or alpha / sqrt(r) with rank-stabilised LoRA. NaN where the config gives none."""
+    return _scale(config, config.get("r"), config.get("lora_alpha"))
 
 
-def _rank_violations(rank: Any, max_rank: int) -> Iterator[str]:
-    if type(rank) is not int:
-        yield f"{CONFIG}: r: a whole number from 1 to {max_rank} was expected, got {rank!r}"
-    elif rank < 1:
-        yield f"{CONFIG}: r: must be at least 1 (0 divides by zero, a negative rank turns the adapter's sign), got {rank}"
-    elif rank > max_rank:
-        yield f"{CONFIG}: r: vLLM is started with max_lora_rank {max_rank} and refuses more, got {rank}"
+def own_scale(config: Mapping[str, Any], module: str) -> float:
+    """The factor that PEFT puts on a module's B A."""
+    rank, alpha = own_rank(config, module), _matched(config.get("alpha_pattern"), module)
+    return _scale(config, rank, config.get("lora_alpha") if alpha is None else alpha)
 
 
-def _alpha_violations(alpha: Any) -> Iterator[str]:
+def own_rank(config: Mapping[str, Any], module: str) -> Any:
+    """The rank that PEFT gives a module."""
+    rank = _matched(config.get("rank_pattern"), module)
+    return config.get("r") if rank is None else rank
+
+
+def shown(value: Any) -> str:
+    """A value of JSON, not too long."""
+    text = repr(value)
+    return text if len(text) <= 90 else f"{text[:84]} ..."
+
+
+def _is_uneven(config: Mapping[str, Any], module: str) -> bool:
+    """VLLM stacks the experts of a layer, whose ranks must be alike."""
+    return expert_path(module) is not None and own_rank(config, module) != config.get("r")
+
+
+def _scale(config: Mapping[str, Any], rank: Any, alpha: Any) -> float:
+    try:
+        return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") is True else float(rank))
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return math.nan
+
+
+def _matched(pattern: Any, module: str) -> Any:
+    """PEFT's rule: a key is a regular expression for the end of a module's name, from a dot on; the first that fits counts."""
+    if not isinstance(pattern, dict):
+        return None
+    for key, value in pattern.items():
+        try:
+            if re.match(rf"(.*\.)?({key})$", module):
+                return value
+        except re.error:
+            continue
+    return None
+
+
+def _rank(rank: Any, max_rank: int) -> Iterator[Finding]:
+    if type(rank) is not int or not 1 <= rank <= max_rank:
+        yield found("rank", "r", f"{shown(rank)}; a whole number from 1 to {max_rank} was expected")
+
+
+def _alpha(alpha: Any) -> Iterator[Finding]:
     # Compared as it is: a whole number of JSON may be too large to become a float.
     if type(alpha) not in (int, float) or not 0 < alpha <= sys.float_info.max:
-        yield f"{CONFIG}: lora_alpha: a number above 0 was expected, got {alpha!r}"
+        yield found("alpha", "lora_alpha", f"{shown(alpha)}; a number above 0 was expected")
 
 
-def _target_violations(targets: Any) -> Iterator[str]:
+def _targets(targets: Any) -> Iterator[Finding]:
     is_pattern = isinstance(targets, str) and bool(targets)
     is_names = isinstance(targets, list) and bool(targets) and all(isinstance(name, str) for name in targets)
     if not (is_pattern or is_names):
-        yield f"{CONFIG}: target_modules: a list of module names was expected, got {targets!r}"
+        yield found("targets", "target_modules", f"{shown(targets)}; a list of module names was expected")
+    elif is_pattern:
+        yield found("target-pattern", "target_modules", shown(targets))
+
+
+def _start(start: Any) -> Iterator[Finding]:
+    if not isinstance(start, str):
+        return
+    if start.lower().startswith(RESIDUAL_INITS):
+        yield found("residual-init", "init_lora_weights", shown(start))
+    elif start.lower() == "lora_ga":
+        yield found("gradient-init", "init_lora_weights", shown(start))
+
+
+def _cosmetic(config: Mapping[str, Any]) -> Iterator[Finding]:
+    base = config.get("base_model_name_or_path")
+    if isinstance(base, str) and re.match(r"[/~.\\]|[A-Za-z]:[\\/]", base):
+        yield found("base-path", "base_model_name_or_path", shown(base))
+    if (task := config.get("task_type")) not in (None, "CAUSAL_LM"):
+        yield found("task-type", "task_type", shown(task))
+    unknown = [name for name in config if name not in KNOWN]
+    if unknown:
+        yield found("field-unknown", unknown, shown(config[unknown[0]]))

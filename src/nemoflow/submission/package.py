@@ -15,7 +15,7 @@ from typing import Any
 from nemoflow.errors import SubmissionError
 from nemoflow.submission.config_rules import CONFIG
 from nemoflow.submission.doctor import Checkup
-from nemoflow.submission.tensor_rules import WEIGHTS
+from nemoflow.submission.files import WEIGHTS
 
 ARCHIVE = "submission.zip"
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -1,163 +1,203 @@
-"""Rules for `adapter_model.safetensors`: names, pairs, shapes, dtypes and numbers, against the base model's own headers.
+"""Rules for the adapter's tensors: names, pairs, shapes and ranks against the base model's own headers, then the numbers."""
 
-A key is `base_model.model.` + the module's name + `.lora_A.weight` or `.lora_B.weight`. NemotronH's modules are called
-`model.layers.N...` by transformers and `backbone.layers.N...` on disk; vLLM maps the second to the first, so both load.
-"""
-
-import re
-from array import array
-from collections import defaultdict
+import math
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from sys import byteorder
+from dataclasses import dataclass, field
+from typing import Any
 
-from nemoflow.models.families import ModelFamily
 from nemoflow.models.headers import TensorHeader
+from nemoflow.submission.base import EMBEDDINGS, STACKED, BaseModules, Shape, expert_path
+from nemoflow.submission.keys import Place, Side, place_of
+from nemoflow.submission.numbers import READERS, Numbers, measure
+from nemoflow.submission.rules import Finding, found
 
-WEIGHTS = "adapter_model.safetensors"
-PREFIX = "base_model.model."
-DTYPES = {"F32": (2, 0x7F80), "BF16": (1, 0x7F80), "F16": (1, 0x7C00)}
-"""dtype -> (16-bit words a number, exponent bits of its upper word); all exponent bits set is NaN or infinity."""
+LOADED = frozenset({"F32", "BF16", "F16"})
+WIDE = frozenset({"F64"})
 
-SIGN = 0x8000
+FAR = 30.0
+"""An update this many times larger than the median of its kind is worth a look."""
+LARGE = 10.0
+"""So is one whose numbers may be this large (root of the mean square); a model's own weights have 0.01 to 0.1."""
+ENOUGH = 4
+"""Modules of a kind that a median is taken of."""
 
-_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
-_EXPERT = re.compile(r"(?P<experts>.+\.experts)\.(?P<index>\d+)\.(?P<part>\w+)")
-_FUSED = re.compile(r"\.experts(\.(base_layer|w[123]|up_proj|down_proj|gate_up_proj))?$")
+Sides = dict[Side, TensorHeader]
 
-Shapes = Mapping[str, tuple[int, int]]
-Pairs = dict[str, dict[str, TensorHeader]]
+
+@dataclass
+class Layout:
+    """An adapter's tensors in their places."""
+
+    pairs: dict[str, Sides] = field(default_factory=dict)
+    broken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Rule -> tensors whose name breaks it."""
+
+    def add(self, tensor: TensorHeader, place: Place | str) -> None:
+        """Put one tensor where it belongs."""
+        if isinstance(place, str):
+            self.broken[place].append(tensor.name)
+            return
+        if place.rule:
+            self.broken[place.rule].append(tensor.name)
+        sides = self.pairs.setdefault(place.module, {})
+        if place.side in sides:
+            self.broken["same-module"].append(tensor.name)
+        else:
+            sides[place.side] = tensor
+
+
+def lay_out(tensors: Mapping[str, TensorHeader], base: BaseModules) -> Layout:
+    """Every tensor in its place."""
+    layout = Layout()
+    for name, tensor in sorted(tensors.items()):
+        layout.add(tensor, place_of(name, base))
+    return layout
+
+
+def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterator[Finding]:
+    """What is wrong with the names; an adapter of another model gets one finding, not thousands."""
+    strangers = [module for module in layout.pairs if module not in base.shapes]
+    broken = dict(layout.broken)
+    if layout.pairs and 2 * len(strangers) > len(layout.pairs) and broken.get("module-unknown"):
+        value = f"{len(strangers):,} of its {len(layout.pairs):,} modules are not in this {base.family.model_type}, whose are such as"
+        yield found("wrong-base", broken.pop("module-unknown"), f"{value} {min(base.shapes, default='(none)')}{trained_on}")
+    for rule, names in broken.items():
+        if rule == "fused-experts" and base.family.model_type in STACKED:
+            yield found("stacked-experts", names, "stacked experts")
+        else:
+            yield found(rule, names, _said_of(rule, names, base))
+    if not base.is_known:
+        yield found("family-unknown", "config.json", f"model_type {base.family.model_type!r}")
+    if any(module.rpartition(".")[2] in EMBEDDINGS for module in layout.pairs):
+        yield found("embedding", [name for name in layout.pairs if name.rpartition(".")[2] in EMBEDDINGS], "LoRA on the embedding")
+    if base.is_tied and "lm_head" in layout.pairs:
+        yield found("tied-head", "lm_head", "tie_word_embeddings is true")
+
+
+def shape_findings(layout: Layout, base: BaseModules, ranks: Mapping[str, Any], max_rank: int, trained_on: str) -> Iterator[Finding]:
+    """Pairs that are not whole, or not of the base model's shapes, or not of the rank that the config gives their module."""
+    wrong: dict[str, dict[str, str]] = defaultdict(dict)
+    for module, sides in layout.pairs.items():
+        if len(sides) == 1:
+            ((side, tensor),) = sides.items()
+            wrong["half-pair"][tensor.name] = f"has no lora_{'B' if side == 'A' else 'A'} beside it"
+        if module in base.shapes:
+            for side, tensor in sides.items():
+                rule, said = _shape_rule(side, tensor, base.shapes[module], ranks[module], max_rank)
+                if rule:
+                    wrong[rule][tensor.name] = f"{said}, in {module}"
+    misshapen = {**wrong["shape"], **wrong["transposed"]}
+    strangers = [module for module, sides in layout.pairs.items() if any(tensor.name in misshapen for tensor in sides.values())]
+    if wrong["shape"] and len(strangers) > len(layout.pairs) / 2 and len(layout.pairs) > 1:
+        yield found("wrong-base", list(misshapen), f"{next(iter(misshapen.values()))}{trained_on}")
+        wrong["shape"], wrong["transposed"] = {}, {}
+    for rule, tensors in wrong.items():
+        if tensors:
+            yield found(rule, list(tensors), next(iter(tensors.values())))
+
+
+def expert_findings(layout: Layout, base: BaseModules) -> Iterator[Finding]:
+    """Routed experts of a layer that lack a part."""
+    for path in sorted({path for module in layout.pairs if (path := expert_path(module))}):
+        every = [f"{path}.{part}" for part in base.experts(path)]
+        missing = [module for module in every if module not in layout.pairs]
+        if missing:
+            yield found("experts-missing", missing, f"{len(missing)} of the {len(every)} matrices of {path} have no lora_A and lora_B")
+
+
+def target_findings(targets: object, layout: Layout) -> Iterator[Finding]:
+    """Names to adapt for which there is nothing."""
+    if not isinstance(targets, list):
+        return
+    idle = [name for name in targets if not any(module == name or module.endswith(f".{name}") for module in layout.pairs)]
+    fused = layout.broken.get("fused-experts")
+    if idle and not fused and len(idle) < len(targets):
+        yield found("target-idle", "target_modules", f"{', '.join(map(repr, idle[:8]))}: the adapter holds no such tensor")
 
 
 @dataclass(frozen=True)
-class BaseModules:
-    """The base model's modules that take an adapter: name -> (outputs, inputs)."""
+class Measured:
+    """What the numbers say."""
 
-    family: ModelFamily
-    shapes: Shapes
-
-    @classmethod
-    def of(cls, family: ModelFamily, tensors: Iterable[TensorHeader]) -> "BaseModules":
-        """From the headers of the base model's files."""
-        shapes = {}
-        for tensor in tensors:
-            module = family.module(tensor.name.removesuffix(".weight"))
-            if tensor.name.endswith(".weight") and len(tensor.shape) == 2 and module.rsplit(".", 1)[-1] in family.served:
-                shapes[module] = (tensor.shape[0], tensor.shape[1])
-        return cls(family, shapes)
+    findings: tuple[Finding, ...]
+    dead: tuple[str, ...]
+    """Modules whose lora_A or lora_B is all zeros: they change nothing."""
 
 
-def pair_up(tensors: Mapping[str, TensorHeader], family: ModelFamily) -> tuple[Pairs, list[str]]:
-    """({module: {"A": tensor, "B": tensor}}, violations of the keys' rules)."""
-    pairs: Pairs = defaultdict(dict)
-    violations = []
-    for name, tensor in sorted(tensors.items()):
-        found = _KEY.fullmatch(name)
-        if found is None or _FUSED.search(found["module"]):
-            violations.append(f"{name}: {_key_rule(name)}")
-            continue
-        sides = pairs[family.module(found["module"])]
-        if found["side"] in sides:
-            violations.append(f"{name}: the same module as {sides[found['side']].name}; one of the two would be lost")
-        sides[found["side"]] = tensor
-    return dict(pairs), violations
-
-
-def module_violations(pairs: Pairs, base: BaseModules, rank: int) -> Iterator[str]:
-    """Modules without their other half, unknown to the base model, or of another shape or rank."""
-    unknown = sorted(module for module in pairs if module not in base.shapes)
-    if pairs and len(unknown) == len(pairs):
-        yield (
-            f"{next(iter(pairs[unknown[0]].values())).name}: an adapter of another model: none of its {len(pairs)} modules is one of the"
-            f" base model's {len(base.shapes)}, such as {min(base.shapes, default='(none)')}"
-        )
-        return
-    for module, sides in pairs.items():
-        if module in base.shapes:
-            yield from _half_missing(sides)
-            yield from _rank_violations(sides, rank)
-            yield from _shape_violations(sides, module, base.shapes[module], rank)
-        else:
-            yield f"{next(iter(sides.values())).name}: the base model has no module {module} that takes an adapter in vLLM"
-
-
-def expert_violations(pairs: Pairs, base: BaseModules) -> Iterator[str]:
-    """Routed experts of a layer that lack a part: vLLM packs them all and asserts that each is whole."""
-    adapted = {match["experts"] for module in pairs if (match := _EXPERT.fullmatch(module))}
-    for experts in sorted(adapted):
-        every = [module for module in base.shapes if module.startswith(f"{experts}.")]
-        missing = [module for module in every if module not in pairs]
-        if missing:
-            rule = f"vLLM needs all {len(every)} matrices of {experts} or none"
-            yield f"{missing[0]}: has no lora_A and lora_B; {rule}, {len(missing)} are missing"
-
-
-def number_violations(tensors: Iterable[TensorHeader]) -> tuple[set[str], list[str]]:
-    """(names of tensors that hold only zeros, violations of the dtypes and numbers)."""
-    zeros, violations = set(), []
+def measure_all(tensors: Iterable[TensorHeader], layout: Layout, scale: float) -> Measured:
+    """Read every number once."""
+    numbers: dict[str, Numbers] = {}
+    dtypes: dict[str, list[TensorHeader]] = defaultdict(list)
     for tensor in tensors:
-        if tensor.dtype not in DTYPES:
-            violations.append(f"{tensor.name}: dtype is {tensor.dtype}; {', '.join(sorted(DTYPES))} load")
-            continue
-        is_finite, is_zero = scan(tensor)
-        if not is_finite:
-            violations.append(f"{tensor.name}: holds NaN or infinity; training diverged, an earlier checkpoint may be sound")
-        if is_zero:
-            zeros.add(tensor.name)
-    return zeros, violations
+        if tensor.dtype not in LOADED:
+            dtypes["dtype-wide" if tensor.dtype in WIDE else "dtype"].append(tensor)
+        if tensor.dtype in READERS:
+            numbers[tensor.name] = measure(tensor)
+    findings = [found(rule, [tensor.name for tensor in odd], f"dtype is {odd[0].dtype}") for rule, odd in dtypes.items()]
+    infinite = [name for name, seen in numbers.items() if not seen.is_finite]
+    if infinite:
+        findings.append(found("not-finite", infinite, "holds NaN or infinity"))
+    dead = tuple(module for module, sides in layout.pairs.items() if _is_dead(sides, numbers))
+    return Measured((*findings, *_dead_findings(dead, layout), *_outliers(layout, numbers, dead, scale)), dead)
 
 
-def scan(tensor: TensorHeader) -> tuple[bool, bool]:
-    """(all numbers are finite, all are zero), by the exponent bits alone.
-
-    The upper words of a piece make a set of at most 65,536 values, so the loop over numbers runs in C, and neither torch
-    nor numpy is needed: 50 to 90 MB/s were measured on one busy core.
-    """
-    words, exponent = DTYPES[tensor.dtype]
-    is_finite = is_zero = True
-    for chunk in tensor.chunks():
-        numbers = array("H", chunk)
-        if byteorder == "big":
-            numbers.byteswap()
-        upper = set(numbers[words - 1 :: words])
-        is_finite = is_finite and all(word & exponent != exponent for word in upper)
-        is_zero = is_zero and upper <= {0, SIGN} and (words == 1 or not any(numbers[0::words]))
-    return is_finite, is_zero
+def _is_dead(sides: Sides, numbers: Mapping[str, Numbers]) -> bool:
+    return any(tensor.name in numbers and numbers[tensor.name].is_zero for tensor in sides.values())
 
 
-def _half_missing(sides: Mapping[str, TensorHeader]) -> Iterator[str]:
-    for side, other in (("A", "B"), ("B", "A")):
-        if side not in sides:
-            yield f"{sides[other].name}: has no lora_{side} beside it"
+def _dead_findings(dead: tuple[str, ...], layout: Layout) -> Iterator[Finding]:
+    if not dead:
+        return
+    if len(dead) == len(layout.pairs):
+        yield found("all-dead", dead, f"all {len(dead):,} modules are zero")
+        return
+    every, lost = (Counter(module.rpartition(".")[2] for module in modules) for modules in (layout.pairs, dead))
+    yield found("dead", dead, f"{', '.join(f'{count} of {every[kind]} {kind}' for kind, count in lost.items())} are all zeros")
 
 
-def _rank_violations(sides: Mapping[str, TensorHeader], rank: int) -> Iterator[str]:
-    for side, tensor in sides.items():
-        if len(tensor.shape) == 2 and (own := tensor.shape[0 if side == "A" else 1]) != rank:
-            yield f"{tensor.name}: has rank {own}, adapter_config.json says r = {rank}; pad it with zeros and fold the scale into lora_B"
+def _outliers(layout: Layout, numbers: Mapping[str, Numbers], dead: tuple[str, ...], scale: float) -> Iterator[Finding]:
+    """By the largest size that B A can have, |A| |B| scale, over the root of the matrix's entries."""
+    sizes: dict[str, dict[str, float]] = defaultdict(dict)
+    lost, factor = set(dead), abs(scale) if math.isfinite(scale) else 1.0
+    for module, sides in layout.pairs.items():
+        names = [tensor.name for tensor in sides.values() if tensor.name in numbers and numbers[tensor.name].is_finite]
+        if len(names) == 2 and module not in lost and all(len(tensor.shape) == 2 for tensor in sides.values()):
+            entries = sides["A"].shape[1] * sides["B"].shape[0]
+            size = numbers[names[0]].norm * numbers[names[1]].norm * factor / max(entries, 1) ** 0.5
+            sizes[module.rpartition(".")[2]][module] = size
+    far: dict[str, float] = {}
+    for kind in sizes.values():
+        median = statistics.median(kind.values()) if len(kind) >= ENOUGH else float("inf")
+        far |= {module: size for module, size in kind.items() if size > FAR * median or size > LARGE}
+    if far:
+        worst = max(far, key=lambda module: far[module])
+        yield found("outlier", sorted(far, key=lambda module: -far[module]), f"up to {far[worst]:.3g} a weight")
 
 
-def _shape_violations(sides: Mapping[str, TensorHeader], module: str, shape: tuple[int, int], rank: int) -> Iterator[str]:
+def _shape_rule(side: Side, tensor: TensorHeader, shape: Shape, rank: Any, max_rank: int) -> tuple[str, str]:
     outputs, inputs = shape
-    for side, tensor in sides.items():
-        expected = [rank, inputs] if side == "A" else [outputs, rank]
-        if len(tensor.shape) != 2:
-            yield f"{tensor.name}: has {len(tensor.shape)} dimensions, {list(tensor.shape)}; a matrix {expected} was expected"
-        elif tensor.shape[1 if side == "A" else 0] != (inputs if side == "A" else outputs):
-            yield f"{tensor.name}: shape is {list(tensor.shape)}, the base model's {module} needs {expected}: an adapter of another model?"
+    is_a = side == "A"
+    wide = inputs if is_a else outputs
+    expected = f"a matrix {[rank or 'r', inputs] if is_a else [outputs, rank or 'r']} was expected, got {list(tensor.shape)}"
+    if len(tensor.shape) < 2 or 0 in tensor.shape:
+        return "ungathered", expected
+    if len(tensor.shape) != 2:
+        return "dimensions", expected
+    along, across = (tensor.shape[1], tensor.shape[0]) if is_a else tensor.shape
+    if along != wide:
+        is_turned = across == wide and along <= max_rank
+        return ("transposed" if is_turned else "shape"), expected
+    if across > max_rank:
+        return "over-rank", f"has rank {across}, at most {max_rank} is taken"
+    if type(rank) is int and across != rank:
+        return "tensor-rank", f"has rank {across}, adapter_config.json says r = {rank}"
+    return "", ""
 
 
-def _key_rule(name: str) -> str:
-    if not name.startswith(PREFIX):
-        return f"a key begins with {PREFIX!r} and the module's name"
-    if "lora_magnitude_vector" in name:
-        return "a DoRA magnitude; vLLM loads plain LoRA only"
-    if "lora_embedding" in name:
-        return "LoRA on embeddings is not known to load; adapt Linear modules"
-    if re.search(r"\.lora_[AB]\.(?!weight$)[^.]+\.weight$", name):
-        return "the adapter's own name is left in the key; it ends in .lora_A.weight or .lora_B.weight"
-    if ".experts" in name and "lora_" in name:
-        return "fused expert keys end the scoring with an error; each expert has keys of its own: experts.0.up_proj.lora_A.weight"
-    if name.endswith(".bias"):
-        return "a bias; vLLM loads no trained biases"
-    return "an extra tensor; only .lora_A.weight and .lora_B.weight belong in an adapter"
+def _said_of(rule: str, names: list[str], base: BaseModules) -> str:
+    if rule in ("prefix", "key-name"):
+        place = place_of(names[0], base)
+        return f"stands for {place.module}" if isinstance(place, Place) else "stands for nothing"
+    return {"module-unknown": f"the base model ({base.family.model_type}) has no such module"}.get(rule, f"{len(names):,} of them")

@@ -1,0 +1,102 @@
+"""The base model's modules that an adapter may speak of, from the headers of its files: names, shapes, and what vLLM does with them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from nemoflow.errors import InputError
+from nemoflow.models.families import FAMILIES, ModelFamily
+from nemoflow.models.headers import TensorHeader, read_config, read_folder
+
+Shape = tuple[int, int]
+"""(outputs, inputs)."""
+
+EMBEDDINGS = ("embed_tokens", "embeddings")
+ROUTERS = ("gate", "router", "shared_expert_gate")
+STACKED = frozenset({"gpt_oss"})
+"""Families whose routed experts vLLM takes stacked, as PEFT's target_parameters save them (`is_3d_moe_weight`)."""
+FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+
+_EXPERT = re.compile(r"(?P<experts>.+\.experts)\.(?P<index>\d+)\.(?P<part>\w+)")
+_TAIL = re.compile(r"(?:^|\.)(layers\.\d+\..+|lm_head|embed_tokens|embeddings)$")
+
+
+@dataclass(frozen=True)
+class BaseModules:
+    """What an adapter can be put on."""
+
+    family: ModelFamily
+    is_known: bool
+    """Whether what vLLM serves of this family is known."""
+    shapes: Mapping[str, Shape]
+    """Modules that take an adapter, embeddings among them, as the loaded model names them."""
+    others: frozenset[str]
+    """Modules with a matrix that take none."""
+    is_tied: bool = False
+    """The output head is the embedding."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "BaseModules":
+        """From a model's folder; InputError where it is none, or holds its weights packed."""
+        config = read_config(folder)
+        tensors = read_folder(folder)
+        packed = [tensor.name for tensor in tensors.values() if ".lora_" in tensor.name]
+        if packed:
+            raise InputError(f"{folder}: holds {packed[0]!r}; that is an adapter, the model under it was expected")
+        kind = config["model_type"]
+        known = FAMILIES.get(kind)
+        family = known or replace(FAMILIES["llama"], model_type=kind, disk_prefixes={}, served=())
+        return cls.of(family, known is not None, tensors, bool(config.get("tie_word_embeddings")))
+
+    @classmethod
+    def of(cls, family: ModelFamily, is_known: bool, tensors: Mapping[str, TensorHeader], is_tied: bool) -> "BaseModules":
+        """From headers."""
+        shapes: dict[str, Shape] = {}
+        others = set()
+        for tensor in tensors.values():
+            if not tensor.name.endswith(".weight") or len(tensor.shape) != 2 or tensor.dtype not in FLOATS:
+                continue
+            module = family.module(tensor.name.removesuffix(".weight"))
+            last = module.rpartition(".")[2]
+            rows, columns = tensor.shape
+            if last in EMBEDDINGS:
+                shapes[module] = (columns, rows)
+            elif last in family.served or (not is_known and last not in ROUTERS):
+                shapes[module] = (rows, columns)
+            else:
+                others.add(module)
+        head = next((module for module in shapes if module.endswith(EMBEDDINGS)), None)
+        if is_tied and head and "lm_head" not in shapes:
+            shapes["lm_head"] = (shapes[head][1], shapes[head][0])
+        return cls(family, is_known, shapes, frozenset(others), is_tied)
+
+    def placed(self, module: str) -> str | None:
+        """The module that a misnamed one stands for: the only one whose name ends alike."""
+        tail = _TAIL.search(module)
+        if tail is None:
+            return None
+        alike = self._tails.get(self._tail_of(tail[1]), ())
+        return alike[0] if len(alike) == 1 else None
+
+    def experts(self, path: str) -> dict[str, Shape]:
+        """Matrices of the routed experts at a path such as `model.layers.1.mixer.experts`: `0.up_proj` -> shape."""
+        return {name.removeprefix(f"{path}."): shape for name, shape in self.shapes.items() if name.startswith(f"{path}.")}
+
+    @cached_property
+    def _tails(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for module in self.shapes:
+            tail = _TAIL.search(module)
+            found.setdefault(self._tail_of(tail[1]) if tail else module, []).append(module)
+        return found
+
+    def _tail_of(self, tail: str) -> str:
+        return EMBEDDINGS[0] if tail in EMBEDDINGS else tail
+
+
+def expert_path(module: str) -> str | None:
+    """`model.layers.1.mixer.experts` of `model.layers.1.mixer.experts.7.up_proj`; None for any other module."""
+    match = _EXPERT.fullmatch(module)
+    return match["experts"] if match else None
