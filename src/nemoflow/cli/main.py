@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from nemoflow import __version__
+from nemoflow.cli.lazy import LazyGroup
 from nemoflow.errors import EXIT_BUG, NemoflowError
 
 COMMANDS = {
@@ -23,7 +23,7 @@ COMMANDS = {
     "stop": ("nemoflow.cli.submit:stop_run", "End a run on a cluster, and clean up after it."),
     "queue": ("nemoflow.cli.queue:queue", "Say who holds and who waits for quota on a cluster, and what would let them in."),
     "teacher": ("nemoflow.cli.teacher:teacher", "Show who holds a sleeping teacher, and put right what nobody does."),
-    "doctor": ("nemoflow.cli.doctor:doctor", "Say whether this machine is ready, and what is missing."),
+    "doctor": ("nemoflow.cli.doctor:doctor", "Say what would go wrong: on this machine, with a workflow, a model or an adapter."),
     "buckets": ("nemoflow.cli.buckets:buckets", "Make the buckets that are not there yet."),
     "filter": ("nemoflow.cli.curate:filter_", "Drop traces of a file that are not worth learning from."),
     "dedup": ("nemoflow.cli.curate:dedup", "Drop duplicates among the traces of a file."),
@@ -40,28 +40,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands' names and help, and imports a command when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of a user's way."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Help without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nemoflow")
 def nemoflow() -> None:
     """Distil a reasoning teacher into a LoRA adapter: from problems to a checked submission.zip.
