@@ -7,6 +7,7 @@ from nemoflow.cli.lazy import LazyGroup
 MACHINE = "machine"
 CHECKS = {
     MACHINE: ("nemoflow.cli.doctor_machine:machine", "Is this machine ready; with WORKFLOW, for that workflow. The default."),
+    "model": ("nemoflow.cli.doctor_model:model", "What an adapter would train on a model, and what that takes of a GPU."),
 }
 
 

@@ -1,0 +1,92 @@
+"""What is known of a training run before a weight is read: the table of its targets, and what it takes of a GPU."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nemoflow.models.modules import ModelModules, read_modules
+from nemoflow.training.gpus import Gpu, gpu_of
+from nemoflow.training.plan import GIB, Plan, Setting, need_fit
+from nemoflow.training.resolution import KindRow, Resolution, resolve, warnings_of
+
+_WIDTHS = "{:<30} {:>7} {:>21} {:>13} {:>16} {:>8}  {}"
+_FATES = {"trained": "trains", "left": "left as it is", "refused": "refused by PEFT", "no module": "3-D parameter, left as it is"}
+
+
+def setting_of(recipe: Mapping[str, Any], longest: int = 0) -> Setting:
+    """What of the step's config decides memory and time; `longest` is the longest row's tokens where they are known."""
+    length = recipe["max_length"]
+    return Setting(
+        length=length if recipe["packing"] and not recipe["batch_tokens"] else min(longest or length, length),
+        rows=recipe["micro_batch"],
+        batch_tokens=recipe["batch_tokens"],
+        accumulation=recipe["accumulation"],
+        precision=recipe["precision"],
+        quantization=recipe["quantization"],
+        checkpointing=recipe["activation_checkpointing"],
+        dropout=recipe["dropout"],
+    )
+
+
+def plan_of(modules: ModelModules, recipe: Mapping[str, Any], longest: int = 0) -> Plan:
+    """The plan of a recipe on a model; ConfigError for targets that are no regular expression."""
+    resolution = resolve(modules, recipe["targets"], recipe["r"], bool(recipe.get("experts")))
+    return Plan(resolution, setting_of(recipe, longest))
+
+
+def look_ahead(base: Path, recipe: Mapping[str, Any], longest: int) -> tuple[Plan, list[str]]:
+    """The plan and lines for a reader; ConfigError for targets that are dead or refused, and for what the GPU here cannot hold."""
+    plan = plan_of(read_modules(base), recipe, longest)
+    plan.resolution.need_sound()
+    gpu = gpu_here()
+    if gpu is not None:
+        need_fit(plan, gpu)
+    return plan, [*table(plan.resolution, recipe["quantization"]), *(plan_lines(plan, gpu) if gpu else ())]
+
+
+def gpu_here() -> Gpu | None:
+    """The first GPU's class with its own memory; None without one, or with one that is not known."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    found = torch.cuda.get_device_properties(0)
+    return gpu_of(found.name, found.total_memory / GIB)
+
+
+def table(resolution: Resolution, quantization: str) -> Iterator[str]:
+    """A line for each kind of module, then what they come to and what is worth a look."""
+    yield _WIDTHS.format("module", "matched", "shape", "adapter", "base", "held in", "").rstrip()
+    for row in resolution.rows:
+        yield _line(row, quantization)
+    modules = resolution.modules
+    share = resolution.trained / modules.parameters
+    yield (
+        f"{len(resolution.matched)} modules in {len(resolution.reached)} of {len(modules.layers)} layers of {modules.model_type} train: "
+        f"{resolution.trained:,} parameters at rank {resolution.rank}, {share:.3%} of the base's {modules.parameters:,}"
+    )
+    for warning in warnings_of(resolution):
+        yield f"look: {warning}"
+
+
+def plan_lines(plan: Plan, gpu: Gpu) -> Iterator[str]:
+    """What it takes of this GPU."""
+    parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items() if gib >= 0.05)
+    yield f"about {plan.total:.1f} of {gpu.memory_gib:.1f} GiB on {gpu.name} with {plan.setting.tokens:,} tokens at once: {parts}"
+    yield (
+        f"about {plan.tokens_per_second(gpu):,.0f} tokens/s and {plan.step_seconds(gpu):.1f} s a step: {plan.flops / 1e9:.1f} GFLOP a "
+        f"token ({plan.active / 1e9:.2f} billion active parameters) at {plan.share:.0%} of {gpu.tflops:.0f} TFLOP/s"
+    )
+
+
+def _line(row: KindRow, quantization: str) -> str:
+    held = "nf4" if row.is_quantised and quantization == "nf4" else "full"
+    return _WIDTHS.format(
+        row.kind,
+        f"{row.matched}/{row.modules}",
+        "x".join(map(str, row.shape)),
+        f"{row.trained:,}" if row.trained else "-",
+        f"{row.parameters:,}",
+        held,
+        _FATES[row.fate],
+    ).rstrip()
