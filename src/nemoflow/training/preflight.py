@@ -1,14 +1,22 @@
 """What is known of a training run before a weight is read: the table of its targets, and what it takes of a GPU."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from nemoflow.models.modules import ModelModules, read_modules
+from nemoflow.records import Example
+from nemoflow.training.data_check import Looked, check_rows
 from nemoflow.training.gpus import Gpu, gpu_of
 from nemoflow.training.plan import GIB, Plan, Setting, need_fit
 from nemoflow.training.resolution import KindRow, Resolution, resolve, warnings_of
 
+TARGETS = "targets.json"
+CHECKED = 64
+"""Rows whose tokens are looked at before training; all rows are with `nemoflow doctor data`."""
 _WIDTHS = "{:<30} {:>7} {:>21} {:>13} {:>16} {:>8}  {}"
 _FATES = {"trained": "trains", "left": "left as it is", "refused": "refused by PEFT", "no module": "3-D parameter, left as it is"}
 
@@ -34,14 +42,49 @@ def plan_of(modules: ModelModules, recipe: Mapping[str, Any], longest: int = 0) 
     return Plan(resolution, setting_of(recipe, longest))
 
 
-def look_ahead(base: Path, recipe: Mapping[str, Any], longest: int) -> tuple[Plan, list[str]]:
-    """The plan and lines for a reader; ConfigError for targets that are dead or refused, and for what the GPU here cannot hold."""
-    plan = plan_of(read_modules(base), recipe, longest)
-    plan.resolution.need_sound()
-    gpu = gpu_here()
-    if gpu is not None:
-        need_fit(plan, gpu)
-    return plan, [*table(plan.resolution, recipe["quantization"]), *(plan_lines(plan, gpu) if gpu else ())]
+@dataclass(frozen=True)
+class Preflight:
+    """What was seen before training."""
+
+    recipe: Mapping[str, Any]
+    modules: ModelModules
+    looked: Looked
+    gpu: Gpu | None
+    """None without one, or with one that is not known."""
+
+    @property
+    def resolution(self) -> Resolution:
+        """What the recipe's targets come to."""
+        return plan_of(self.modules, self.recipe).resolution
+
+    def write(self, folder: Path) -> None:
+        """`targets.json` beside the adapter: what trains and what does not, as the report shows it."""
+        (folder / TARGETS).write_bytes(orjson.dumps(self.resolution.to_json(), option=orjson.OPT_INDENT_2))
+
+    def need_room(self, longest: int) -> None:
+        """ConfigError with what would fit, where the GPU here cannot hold rows of so many tokens."""
+        if self.gpu is not None:
+            need_fit(plan_of(self.modules, self.recipe, longest), self.gpu)
+
+    def lines(self, longest: int) -> Iterator[str]:
+        """For a reader: the table of targets, the plan, the rows."""
+        plan = plan_of(self.modules, self.recipe, longest)
+        yield from table(plan.resolution, self.recipe["quantization"])
+        if self.gpu is not None:
+            yield from plan_lines(plan, self.gpu)
+        yield from self.looked.lines()
+
+
+def preflight(base: Path, tokenizer: Any, examples: Iterable[Example], recipe: Mapping[str, Any], where: str) -> Preflight:
+    """Look before weights are read; ConfigError for dead or refused targets, InputError for rows in another form than evaluation's.
+
+    Tokens of the first CHECKED rows are looked at and the text of all; `where` is the corpus in errors.
+    """
+    modules = read_modules(base)
+    plan_of(modules, recipe).resolution.need_sound()
+    looked = check_rows(tokenizer, examples, recipe["max_length"], recipe["learn_outputs"], tokenised=CHECKED)
+    looked.need_structure(where)
+    return Preflight(recipe, modules, looked, gpu_here())
 
 
 def gpu_here() -> Gpu | None:
