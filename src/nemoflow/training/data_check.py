@@ -82,14 +82,15 @@ class Looked:
             ordered = sorted(self.lengths)
             yield f"tokens a row, of {len(ordered)} rows: {ordered[0]} to {ordered[-1]}, half of them at most {ordered[len(ordered) // 2]}"
         if self.too_long:
-            yield f"{self.too_long} rows over the limit are dropped whole"
+            yield f"{self.too_long} of {len(self.lengths) + self.too_long} rows are over the limit and dropped whole"
         for rule, found in self.findings.items():
             mark = "wrong" if found[0].is_wrong else "look"
             for finding in found:
                 yield f"{mark}: {finding}"
             if self.counts[rule] > len(found):
                 yield f"{mark}: {rule} in {self.counts[rule]} rows in all"
-        yield from self.masks
+        for mask in self.masks:
+            yield from mask.splitlines()
 
     def add(self, finding: Finding) -> None:
         """Count it, and keep it if it is one of the first of its rule."""

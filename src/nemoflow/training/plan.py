@@ -25,6 +25,8 @@ TILE = 4096 * 8192 * 6
 """Bytes of the tile of logits that TRL 1.16's loss holds in place of all logits."""
 CUDA_GIB = 1.2
 """Context, kernels' code and cuBLAS' work space; of the order that a first product takes on an H100."""
+SHOWN_GIB = 0.05
+"""Smaller parts are not named."""
 USABLE = 0.95
 """Share of a GPU's memory that fits in practice: the allocator's pieces do not fill it."""
 SHARE_EXPERTS, SHARE_DENSE = 0.08, 0.3
@@ -227,7 +229,7 @@ def need_fit(plan: Plan, gpu: Gpu) -> None:
         )
     if plan.fits(gpu):
         return
-    parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items())
+    parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items() if gib >= SHOWN_GIB)
     found = [f"{remedy.says} ({remedy.plan.total:.1f} GiB)" for remedy in remedies(plan, gpu)]
     others = [other.name for other in classes_that_fit(plan)]
     would = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from nemoflow.models.modules import ModelModules, read_modules
 from nemoflow.records import Example
 from nemoflow.training.data_check import Looked, check_rows
 from nemoflow.training.gpus import Gpu, gpu_of
-from nemoflow.training.plan import GIB, Plan, Setting, need_fit
+from nemoflow.training.plan import GIB, SHOWN_GIB, Plan, Setting, need_fit
 from nemoflow.training.resolution import KindRow, Resolution, resolve, warnings_of
+from nemoflow.training.targets import WITH_MAMBA
 
 TARGETS = "targets.json"
 CHECKED = 64
@@ -72,6 +74,8 @@ class Preflight:
         yield from table(plan.resolution, self.recipe["quantization"])
         if self.gpu is not None:
             yield from plan_lines(plan, self.gpu)
+        if plan.resolution.modules.model_type in WITH_MAMBA and self.gpu is not None and find_spec("mamba_ssm") is None:
+            yield "look: mamba_ssm is not installed: transformers' own path takes several times the time and memory of its kernels"
         yield from self.looked.lines()
 
 
@@ -108,13 +112,15 @@ def table(resolution: Resolution, quantization: str) -> Iterator[str]:
         f"{len(resolution.matched)} modules in {len(resolution.reached)} of {len(modules.layers)} layers of {modules.model_type} train: "
         f"{resolution.trained:,} parameters at rank {resolution.rank}, {share:.3%} of the base's {modules.parameters:,}"
     )
+    if modules.routers:
+        yield f"{modules.routers} routers stay as they are, in full precision"
     for warning in warnings_of(resolution):
         yield f"look: {warning}"
 
 
 def plan_lines(plan: Plan, gpu: Gpu) -> Iterator[str]:
     """What it takes of this GPU."""
-    parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items() if gib >= 0.05)
+    parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items() if gib >= SHOWN_GIB)
     yield f"about {plan.total:.1f} of {gpu.memory_gib:.1f} GiB on {gpu.name} with {plan.setting.tokens:,} tokens at once: {parts}"
     yield (
         f"about {plan.tokens_per_second(gpu):,.0f} tokens/s and {plan.step_seconds(gpu):.1f} s a step: {plan.flops / 1e9:.1f} GFLOP a "
