@@ -128,6 +128,8 @@ def test_a_folder_that_is_no_model_is_named_with_what_it_lacks(tmp_path):
 def test_targets_that_match_nothing_stop_the_run_and_name_what_there_is(tmp_path, base):
     with pytest.raises(ConfigError, match=r"gate_proj.*there are: down_proj, in_proj, k_proj"):
         train_step(tmp_path, base).run(**{**QUICK, "targets": ("q_proj", "gate_proj")})
+    with pytest.raises(ConfigError, match=r"'mixer.q_proj' is a path; its last part is right: 'q_proj'"):
+        train_step(tmp_path, base).run(**{**QUICK, "targets": ("mixer.q_proj",)})
 
 
 def test_a_loss_that_is_no_number_says_what_to_look_at(tmp_path, base):

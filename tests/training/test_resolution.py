@@ -67,6 +67,11 @@ def test_a_name_of_routed_experts_is_told_what_they_are(tmp_path):
         resolve(read_modules(tmp_path), ("q_proj", "w1"), 4).need_sound()
 
 
+def test_the_head_is_no_target_and_why_is_said(tmp_path):
+    with pytest.raises(ConfigError, match="lm_head: TRL's loss reads the head's own weight"):
+        resolve(read_modules(nano(tmp_path, "M")), ("in_proj", "lm_head"), 4).need_sound()
+
+
 def test_blocks_without_an_adapter_and_layers_that_do_not_train_are_named(tmp_path):
     resolution = resolve(read_modules(nano(tmp_path)), ("q_proj", "k_proj", "v_proj", "o_proj"), 32)
     assert resolution.missed == {"mixer (in_proj, out_proj)": 23, "mixer.shared_experts (down_proj, up_proj)": 23}

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from nemoflow.errors import ConfigError
 from nemoflow.models.modules import ModelModules, read_modules
 from nemoflow.records import Example
 from nemoflow.training.data_check import Looked, check_rows
@@ -85,6 +86,9 @@ def preflight(base: Path, tokenizer: Any, examples: Iterable[Example], recipe: M
     Tokens of the first CHECKED rows are looked at and the text of all; `where` is the corpus in errors.
     """
     modules = read_modules(base)
+    paths = [name for name in recipe["targets"] if "." in name]
+    if paths:
+        raise ConfigError(f"train.targets: {paths[0]!r} is a path; its last part is right: {paths[0].rpartition('.')[2]!r}")
     plan_of(modules, recipe).resolution.need_sound()
     looked = check_rows(tokenizer, examples, recipe["max_length"], recipe["learn_outputs"], tokenised=CHECKED)
     looked.need_structure(where)

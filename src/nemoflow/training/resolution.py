@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from nemoflow.errors import ConfigError
 from nemoflow.models.families import FAMILIES
-from nemoflow.models.modules import Linear, ModelModules, Stack
+from nemoflow.models.modules import HEAD, Linear, ModelModules, Stack
 from nemoflow.training.targets import AUTO, REFUSED_BY_PEFT, WITH_MAMBA
 
 ALL_LINEAR = "all-linear"
@@ -132,9 +132,7 @@ class Resolution:
         there = sorted({linear.last for linear in self.modules.linears} - self.refused_names)
         right = f"there are: {', '.join(there)}; suggested for {self.modules.model_type}: {', '.join(self.suggested)}; or 'auto'"
         if self.dead:
-            raise ConfigError(
-                f"{field}: {list(self.dead)} match no Linear module of {self.modules.model_type}{self._experts_say()}; {right}"
-            )
+            raise ConfigError(f"{field}: {list(self.dead)} match no Linear module of {self.modules.model_type}{self._why_dead()}; {right}")
         if self.refused:
             raise ConfigError(
                 f"{field}: {list(self.refused)} are refused by PEFT on {self.modules.model_type}, "
@@ -195,10 +193,12 @@ class Resolution:
             return "no module"
         return "refused" if part.last in self.refused_names else "left"
 
-    def _experts_say(self) -> str:
-        """Where a dead name is one of the routed experts' matrices: why it matches nothing."""
+    def _why_dead(self) -> str:
+        """Of a dead name that is the head or one of the routed experts' matrices: why it matches nothing."""
         parts = {name for stack in self.modules.stacks for name in (stack.last, *stack.parts)}
         of_experts = [name for name in self.dead if name.rpartition(".")[2] in parts]
+        if HEAD in self.dead:
+            return f" ({HEAD}: TRL's loss reads the head's own weight, so an adapter on it would stay at zero)"
         if not of_experts:
             return ""
         return f" ({', '.join(of_experts)} are routed experts' matrices, 3-D parameters in memory: train.experts adapts them)"
