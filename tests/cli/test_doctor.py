@@ -30,6 +30,6 @@ def test_the_machine_is_what_is_looked_at_without_a_checks_name(tmp_path, capsys
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_check_has_help_and_stands_in_the_groups(check, capsys):
     main(["doctor", "--help"])
-    assert CHECKS[check][1].split(":")[0].split(";")[0] in capsys.readouterr().out
+    assert CHECKS[check][1] in " ".join(capsys.readouterr().out.split())
     main(["doctor", check, "--help"])
     assert f"Usage: nemoflow doctor {check}" in capsys.readouterr().out

@@ -14,5 +14,5 @@ def test_a_name_on_disk_and_a_name_in_memory_are_the_same_module():
 
 
 def test_an_unknown_type_names_the_known_ones():
-    with pytest.raises(InputError, match="'mamba9' is not known here; known are llama, nemotron_h"):
+    with pytest.raises(InputError, match="'mamba9' is not known here; known are gpt_oss, llama, mixtral, nemotron_h"):
         family_of("mamba9")

@@ -4,11 +4,14 @@ from pathlib import Path
 import pytest
 from tests.evaluation.made import RECEIPT, attempt, problem, rejected
 from tests.steps.alone import Alone, write_lines
+from tests.training.nano import nano
 
 from nemoflow.errors import InputError
 from nemoflow.evaluation.score import score, verify_rollouts
+from nemoflow.models.modules import read_modules
 from nemoflow.records import Example
 from nemoflow.steps.report import REPORT
+from nemoflow.training.resolution import resolve
 
 PROBLEMS = [problem(index, kind) for kind in ("numeral", "unit") for index in range(4)]
 BY_ID = {row.id: row for row in PROBLEMS}
@@ -65,6 +68,19 @@ def test_every_further_input_adds_its_part(step, tmp_path):
     said = (page(step, step.run()) / "index.html").read_text()
     for part in ("Training loss over 2 steps", "1 responses that it learned from", RECEIPT["sha256"], ">no-box<", ">wrong<"):
         assert said.count(part) == 1, part
+
+
+def test_the_modules_that_train_are_shown_and_a_file_of_something_else_is_named(step, tmp_path):
+    (tmp_path / "nano").mkdir()
+    told = resolve(read_modules(nano(tmp_path / "nano", "M*E")), "auto", 32).to_json()
+    step.inputs["lora"] = write_json(tmp_path / "lora", "adapter_config.json", {})
+    write_json(tmp_path / "lora", "targets.json", told)
+    said = (page(step, step.run()) / "index.html").read_text()
+    assert "What the adapter changes" in said
+    assert "refused by PEFT" in said
+    write_json(tmp_path / "lora", "targets.json", {"v": 1})
+    with pytest.raises(InputError, match=r"targets\.json: kinds: missing"):
+        step.run("other")
 
 
 def test_evaluations_of_different_problems_are_not_compared(step, tmp_path):

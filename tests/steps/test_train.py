@@ -7,7 +7,7 @@ import sys
 import orjson
 import pytest
 from tests.steps.alone import write_lines
-from tests.training.tiny import QUICK, train_step, untaught, wait_for
+from tests.training.tiny import QUICK, example, puzzles, train_step, untaught, wait_for
 from transformers import AutoModelForCausalLM
 
 from nemoflow.config import build
@@ -48,9 +48,23 @@ def falls(rows):
 
 def test_an_adapter_is_weights_config_log_and_report(whole):
     _, manifest = whole
-    assert set(digests(manifest)) == {"adapter_config.json", "adapter_model.safetensors", "log.jsonl", "trainable.json"}
+    assert set(digests(manifest)) == {"adapter_config.json", "adapter_model.safetensors", "log.jsonl", "targets.json", "trainable.json"}
     assert manifest.metrics["rows"] == 16
     assert manifest.metrics["steps"] == 16
+
+
+def test_what_was_told_from_the_headers_is_what_was_trained(whole):
+    told, trained = (orjson.loads(read(whole, name)) for name in ("targets.json", "trainable.json"))
+    assert (told["trained"], told["parameters"]) == (trained["trainable"], trained["parameters"])
+    assert sum(kind["matched"] for kind in told["kinds"]) == sum(trained["modules"].values())
+
+
+def test_a_row_in_another_form_than_evaluations_is_named(tmp_path, base):
+    alone = train_step(tmp_path, base)
+    row = example(puzzles(1)[0])
+    alone.inputs["corpus"] = write_lines(tmp_path / "cut.jsonl", [row, row.model_copy(update={"id": "cut", "response": "7"})])
+    with pytest.raises(InputError, match=r"cut\.jsonl: row 2 \(cut\): response-start: begins with '7'"):
+        alone.run(**QUICK)
 
 
 def test_the_config_names_sorted_targets_and_the_base_by_name(whole):
@@ -114,6 +128,8 @@ def test_a_folder_that_is_no_model_is_named_with_what_it_lacks(tmp_path):
 def test_targets_that_match_nothing_stop_the_run_and_name_what_there_is(tmp_path, base):
     with pytest.raises(ConfigError, match=r"gate_proj.*there are: down_proj, in_proj, k_proj"):
         train_step(tmp_path, base).run(**{**QUICK, "targets": ("q_proj", "gate_proj")})
+    with pytest.raises(ConfigError, match=r"'mixer.q_proj' is a path; its last part is right: 'q_proj'"):
+        train_step(tmp_path, base).run(**{**QUICK, "targets": ("mixer.q_proj",)})
 
 
 def test_a_loss_that_is_no_number_says_what_to_look_at(tmp_path, base):

@@ -8,6 +8,8 @@ MACHINE = "machine"
 CHECKS = {
     MACHINE: ("nemoflow.cli.doctor_machine:machine", "Is this machine ready; with WORKFLOW, for that workflow. The default."),
     "adapter": ("nemoflow.cli.doctor_adapter:adapter", "Would the contest's runtime load this adapter."),
+    "model": ("nemoflow.cli.doctor_model:model", "What an adapter would train on a model, and what that takes of a GPU."),
+    "data": ("nemoflow.cli.doctor_data:data", "Whether a corpus teaches what is evaluated: prefix, box, tokens, lengths."),
 }
 
 
@@ -22,7 +24,7 @@ class DoctorGroup(LazyGroup):
 
 @click.group(cls=DoctorGroup, table=CHECKS, subcommand_metavar="[CHECK] [WORKFLOW | ARGS]...")
 def doctor() -> None:
-    """Say what would go wrong before it does: on this machine, with a workflow.
+    """Say what would go wrong before it does: on this machine, with a workflow, a model, a corpus or an adapter.
 
     `nemoflow doctor [WORKFLOW]` is `nemoflow doctor machine [WORKFLOW]`. Ends with 2 where something would not work.
     """

@@ -14,6 +14,7 @@ from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
+from nemoflow.evaluation.page_targets import targets_section
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
 
@@ -32,6 +33,7 @@ def render(evidence: Evidence) -> str:
             modes_section(evidence),
             costs_section(evidence, rows),
             spread_section(evidence, rows),
+            targets_section(evidence),
             _learning_section(evidence),
             samples_section(evidence),
             dropped_section(evidence, dropped_examples(evidence)),

@@ -21,16 +21,27 @@ class ModelFamily:
     """First part of a tensor's name on disk -> the part that the loaded model uses, where they differ."""
     served: tuple[str, ...]
     """Last parts of the modules on which vLLM loads an adapter: more than PEFT trains, which refuses mamba's `out_proj`."""
+    suggested: tuple[str, ...] = ()
+    """Last parts of the Linear modules to adapt first: all kinds of block are reached, and PEFT takes each of them."""
+    disk_parts: Mapping[str, str] = field(default_factory=dict)
+    """Parts within a tensor's name on disk -> those of the loaded model, where transformers renames them."""
+    map_bytes: int = 0
+    """Bytes that training keeps of each place of an attention map [heads, tokens, tokens]; 0 where transformers never makes the map."""
 
     def module(self, name: str) -> str:
         """A module's name as the loaded model has it, from its name on disk or in an adapter."""
         for disk, loaded in self.disk_prefixes.items():
             if name.startswith(f"{disk}."):
-                return loaded + name.removeprefix(disk)
+                name = loaded + name.removeprefix(disk)
+                break
+        for disk, loaded in self.disk_parts.items():
+            name = name.replace(f".{disk}.", f".{loaded}.")
         return name
 
 
-_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "lm_head")
+_ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+_DENSE = (*_ATTENTION, "gate_proj", "up_proj", "down_proj")
+_LLAMA = (*_DENSE, "lm_head")
 
 FAMILIES: Mapping[str, ModelFamily] = {
     family.model_type: family
@@ -39,10 +50,20 @@ FAMILIES: Mapping[str, ModelFamily] = {
             model_type="nemotron_h",
             disk_prefixes={"backbone": "model"},
             served=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "out_proj", "up_proj", "down_proj", "lm_head"),
+            suggested=(*_ATTENTION, "in_proj", "up_proj", "down_proj"),
         ),
-        ModelFamily("llama", {}, served=_LLAMA),
-        ModelFamily("qwen2", {}, served=_LLAMA),
-        ModelFamily("qwen3", {}, served=_LLAMA),
+        ModelFamily("llama", {}, served=_LLAMA, suggested=_DENSE),
+        ModelFamily("qwen2", {}, served=_LLAMA, suggested=_DENSE),
+        ModelFamily("qwen3", {}, served=_LLAMA, suggested=_DENSE),
+        ModelFamily("qwen3_moe", {}, served=_LLAMA, suggested=_ATTENTION),
+        ModelFamily(
+            "mixtral",
+            {},
+            served=(*_ATTENTION, "w1", "w2", "w3", "lm_head"),
+            suggested=_ATTENTION,
+            disk_parts={"block_sparse_moe": "mlp"},
+        ),
+        ModelFamily("gpt_oss", {}, served=(*_ATTENTION, "lm_head"), suggested=_ATTENTION, map_bytes=12),
     )
 }
 

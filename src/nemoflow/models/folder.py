@@ -29,6 +29,18 @@ def need_model(folder: Path, address: str) -> None:
             _need_json(folder / name)
 
 
+def need_tokenizer(folder: Path, address: str) -> None:
+    """InputError names `address` and what it lacks to turn text into tokens; weights are not asked for."""
+    missing = _missing(folder, (NEEDED[1],))
+    if len(_missing(folder, VOCABULARIES)) == len(VOCABULARIES):
+        missing.append(VOCABULARIES[0])
+    if missing:
+        raise InputError(f"{address}: holds no {', no '.join(missing)}; the folder of a model with its tokenizer is right")
+    for name in (NEEDED[1], VOCABULARIES[0]):
+        if (folder / name).is_file():
+            _need_json(folder / name)
+
+
 def need_adapter(folder: Path, address: str) -> None:
     """InputError names `address` and what it lacks, or the file that is torn."""
     missing = _missing(folder, NEEDED_OF_ADAPTER)

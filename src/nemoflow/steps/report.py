@@ -19,6 +19,7 @@ from nemoflow.evaluation.facts import steps_of
 from nemoflow.evaluation.page import accuracy_rows, render
 from nemoflow.evaluation.page_gain import gain_rows
 from nemoflow.evaluation.page_modes import mode_rows
+from nemoflow.evaluation.page_targets import NEEDED
 from nemoflow.evaluation.report import Evidence, flips, lengths_by_kind, one_each, summary
 from nemoflow.evaluation.sampled import sampled
 from nemoflow.evaluation.score import Score
@@ -67,6 +68,7 @@ def _gather(inputs: Inputs) -> Evidence:
         pairs=pair_up(problems, inputs["base_rollouts"].rows(), inputs["adapter_rollouts"].rows()),
         steps=steps_of(source.manifest for source in inputs.values()),
         log=_log(inputs["lora"]) if "lora" in inputs else (),
+        targets=_targets(inputs["lora"]) if "lora" in inputs else None,
         lengths=lengths_by_kind(inputs["corpus"].rows()) if "corpus" in inputs else {},
         rejects=one_each(row for name in REJECTS if name in inputs for row in inputs[name].rows()),
         receipt=_receipt(inputs["submission"]) if "submission" in inputs else None,
@@ -117,6 +119,17 @@ def _log(adapter: InputArtifact) -> list[dict[str, float]]:
         raise InputError(f"{adapter.address}/log.jsonl: not JSONL: {error}") from None
 
 
+def _targets(adapter: InputArtifact) -> dict[str, Any] | None:
+    """None for an adapter that was trained without looking at its targets."""
+    if not (adapter.folder() / TARGETS).exists():
+        return None
+    targets = adapter.json(TARGETS)
+    if missing := [name for name in NEEDED if name not in targets]:
+        raise InputError(f"{adapter.address}/{TARGETS}: {missing[0]}: missing; what `train` writes was expected")
+    return targets
+
+
+TARGETS = "targets.json"
 SCORES = "report.json"
 SAMPLED = 4000
 """Verified traces of which the teacher's pass@k and maj@k are taken: enough for one figure, and a harvest of millions is not read again."""
@@ -124,7 +137,7 @@ REJECTS = ("rejected", "duplicates", "contaminated")
 
 REPORT = Step(
     name="report",
-    version=2,
+    version=3,
     config=ReportConfig,
     run=run,
     inputs={

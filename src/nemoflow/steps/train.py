@@ -71,14 +71,21 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from transformers import AutoTokenizer
 
     from nemoflow.training.examples import encode_all
+    from nemoflow.training.preflight import preflight
     from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
 
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
-    rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    seen = preflight(base, tokenizer, inputs["corpus"].rows(), config.model_dump(), inputs["corpus"].address)
+    rows = encode_all(tokenizer, inputs["corpus"].rows(), config.max_length, config.learn_outputs)
     need_rows(rows, config.max_length)
+    seen.need_room(rows.longest)
+    for line in seen.lines(rows.longest):
+        context.progress.note(line)
     recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
     result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder())
+    seen.write(outputs["adapter"].folder())
     return Outcome(
         metrics={
             "rows": len(rows.kept),

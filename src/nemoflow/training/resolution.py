@@ -1,0 +1,233 @@
+"""Which modules an adapter would train, told from a model's headers before a weight is read; `targets.py` tells it of the loaded model.
+
+Names are matched as PEFT matches them: a list by the ends of the modules' paths, a string as a regular expression over the whole
+path, `all-linear` for every Linear module but the head. `auto` is all of these that PEFT takes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from nemoflow.errors import ConfigError
+from nemoflow.models.families import FAMILIES
+from nemoflow.models.modules import HEAD, Linear, ModelModules, Stack
+from nemoflow.training.targets import AUTO, REFUSED_BY_PEFT, WITH_MAMBA
+
+ALL_LINEAR = "all-linear"
+UNQUANTISED = frozenset({"lm_head", "out_proj"})
+"""As sft.py loads in 4 bits: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
+
+Wanted = str | Sequence[str]
+Fate = Literal["trained", "left", "refused", "no module"]
+"""What becomes of the modules of one kind; routed experts and routers are no module that PEFT knows by a name."""
+
+
+@dataclass(frozen=True)
+class KindRow:
+    """All modules of one path within a layer."""
+
+    kind: str
+    modules: int
+    matched: int
+    shape: tuple[int, ...]
+    """[outputs, inputs], of experts [experts, outputs, inputs]; of the largest where layers differ."""
+    fate: Fate
+    trained: int
+    """Parameters of the adapter."""
+    parameters: int
+    """Parameters of the base."""
+    is_quantised: bool
+    """Held in 4 bits where train.quantization is nf4."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What names come to on one model."""
+
+    modules: ModelModules
+    wanted: Wanted
+    rank: int
+    with_experts: bool = False
+    """Also a LoRA on each routed expert (train.experts)."""
+
+    @cached_property
+    def refused_names(self) -> frozenset[str]:
+        """Last parts that PEFT refuses on this type of model."""
+        return REFUSED_BY_PEFT if self.modules.model_type in WITH_MAMBA else frozenset()
+
+    @cached_property
+    def named(self) -> tuple[Linear, ...]:
+        """Linear modules that the names match, whether PEFT takes them or not."""
+        return tuple(linear for linear in self.modules.linears if self._is_named(linear))
+
+    @cached_property
+    def matched(self) -> tuple[Linear, ...]:
+        """Modules that get an adapter."""
+        stacks = self.modules.stacks if self.with_experts else ()
+        return (*(linear for linear in self.named if linear.last not in self.refused_names), *stacks)
+
+    @cached_property
+    def dead(self) -> tuple[str, ...]:
+        """Names of the list that match no Linear module; PEFT skips them in silence."""
+        if isinstance(self.wanted, str):
+            return () if self.named else (self.wanted,)
+        return tuple(name for name in self.wanted if not any(_ends(linear, name) for linear in self.modules.linears))
+
+    @cached_property
+    def refused(self) -> tuple[str, ...]:
+        """Last parts of named modules that PEFT ends with an error for."""
+        if self.wanted == AUTO:
+            return ()
+        return tuple(sorted({linear.last for linear in self.named} & self.refused_names))
+
+    @property
+    def trained(self) -> int:
+        """Parameters of the adapter."""
+        return sum(linear.lora(self.rank) for linear in self.matched)
+
+    @property
+    def quantisable(self) -> int:
+        """Parameters of the base that `nf4` holds in 4 bits."""
+        return sum(row.parameters for row in self.rows if row.is_quantised)
+
+    @cached_property
+    def reached(self) -> tuple[int, ...]:
+        """Layers with at least one module that trains."""
+        return tuple(sorted({linear.layer for linear in self.matched if linear.layer is not None}))
+
+    @cached_property
+    def missed(self) -> dict[str, int]:
+        """Kinds of block that hold Linear modules of which none trains -> how many: `mixer (in_proj, out_proj)`: 23."""
+        reached = {linear.block for linear in self.matched}
+        blocks: dict[str, list[Linear]] = {}
+        for linear in self.modules.linears:
+            blocks.setdefault(linear.block, []).append(linear)
+        found: dict[str, int] = {}
+        for block, linears in blocks.items():
+            if block not in reached:
+                kind = f"{linears[0].kind.rpartition('.')[0]} ({', '.join(sorted(linear.last for linear in linears))})"
+                found[kind] = found.get(kind, 0) + 1
+        return found
+
+    @property
+    def suggested(self) -> tuple[str, ...]:
+        """A list for this model: its family's, as far as it is there; of an unknown family, all that PEFT takes."""
+        family = FAMILIES.get(self.modules.model_type)
+        there = {linear.last for linear in self.modules.linears} - self.refused_names
+        listed = family.suggested if family else ()
+        return tuple(name for name in listed if name in there) or tuple(sorted(there))
+
+    @cached_property
+    def rows(self) -> tuple[KindRow, ...]:
+        """A row for each kind of module, in the order in which the layers hold them."""
+        kinds: dict[str, list[Linear]] = {}
+        for part in (*self.modules.linears, *self.modules.stacks, *([self.modules.head] if self.modules.head else [])):
+            kinds.setdefault(part.kind, []).append(part)
+        return tuple(self._row(kind, parts) for kind, parts in kinds.items())
+
+    def need_sound(self, field: str = "train.targets") -> None:
+        """ConfigError for names that match nothing or that PEFT refuses, and where nothing would train."""
+        there = sorted({linear.last for linear in self.modules.linears} - self.refused_names)
+        right = f"there are: {', '.join(there)}; suggested for {self.modules.model_type}: {', '.join(self.suggested)}; or 'auto'"
+        if self.dead:
+            raise ConfigError(f"{field}: {list(self.dead)} match no Linear module of {self.modules.model_type}{self._why_dead()}; {right}")
+        if self.refused:
+            raise ConfigError(
+                f"{field}: {list(self.refused)} are refused by PEFT on {self.modules.model_type}, "
+                f"whose fused mamba kernel would bypass them; {right}"
+            )
+        if not self.matched:
+            raise ConfigError(f"{field}: {self.wanted!r} matches nothing in {self.modules.model_type}; {right}")
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "model_type": self.modules.model_type,
+            "parameters": self.modules.parameters,
+            "wanted": self.wanted if isinstance(self.wanted, str) else list(self.wanted),
+            "rank": self.rank,
+            "trained": self.trained,
+            "share": self.trained / self.modules.parameters,
+            "modules": len(self.matched),
+            "layers": len(self.modules.layers),
+            "layers_reached": len(self.reached),
+            "dead": list(self.dead),
+            "refused": list(self.refused),
+            "missed": self.missed,
+            "suggested": list(self.suggested),
+            "quantisable": self.quantisable,
+            "kinds": [row.__dict__ | {"shape": list(row.shape)} for row in self.rows],
+        }
+
+    def _is_named(self, linear: Linear) -> bool:
+        if isinstance(self.wanted, str):
+            lowered = self.wanted.lower()
+            return lowered in (AUTO, ALL_LINEAR) or re.fullmatch(self.wanted, linear.name) is not None
+        return any(_ends(linear, name) for name in self.wanted)
+
+    def _row(self, kind: str, parts: list[Linear]) -> KindRow:
+        matched = [part for part in parts if part in self._matched_set]
+        largest = max(parts, key=lambda part: part.parameters)
+        shape: tuple[int, ...] = (largest.outputs, largest.inputs)
+        return KindRow(
+            kind=kind,
+            modules=len(parts),
+            matched=len(matched),
+            shape=(largest.experts, *shape) if isinstance(largest, Stack) else shape,
+            fate=self._fate(largest, bool(matched)),
+            trained=sum(part.lora(self.rank) for part in matched),
+            parameters=0 if largest is self.modules.head and self.modules.is_tied else sum(part.parameters for part in parts),
+            is_quantised=largest.last not in UNQUANTISED,
+        )
+
+    @cached_property
+    def _matched_set(self) -> frozenset[Linear]:
+        return frozenset(self.matched)
+
+    def _fate(self, part: Linear, is_matched: bool) -> Fate:
+        if is_matched:
+            return "trained"
+        if isinstance(part, Stack):
+            return "no module"
+        return "refused" if part.last in self.refused_names else "left"
+
+    def _why_dead(self) -> str:
+        """Of a dead name that is the head or one of the routed experts' matrices: why it matches nothing."""
+        parts = {name for stack in self.modules.stacks for name in (stack.last, *stack.parts)}
+        of_experts = [name for name in self.dead if name.rpartition(".")[2] in parts]
+        if HEAD in self.dead:
+            return f" ({HEAD}: TRL's loss reads the head's own weight, so an adapter on it would stay at zero)"
+        if not of_experts:
+            return ""
+        return f" ({', '.join(of_experts)} are routed experts' matrices, 3-D parameters in memory: train.experts adapts them)"
+
+
+def resolve(modules: ModelModules, wanted: Wanted, rank: int, with_experts: bool = False) -> Resolution:
+    """What `wanted` comes to; ConfigError for a string that is no regular expression."""
+    if isinstance(wanted, str):
+        try:
+            re.compile(wanted)
+        except re.error as error:
+            raise ConfigError(
+                f"targets: {wanted!r} is no regular expression: {error}; a list of names, 'auto' or 'all-linear' is right"
+            ) from None
+    return Resolution(modules, wanted, rank, with_experts)
+
+
+def warnings_of(resolution: Resolution) -> Iterator[str]:
+    """What loads and trains and is still worth a look."""
+    layers, reached = len(resolution.modules.layers), len(resolution.reached)
+    if reached < layers:
+        yield f"only {reached} of {layers} layers train ({reached / layers:.0%})"
+    for kind, count in resolution.missed.items():
+        yield f"{count} blocks {kind} get no adapter"
+    stacks = resolution.modules.stacks
+    if stacks and not resolution.with_experts:
+        held = sum(stack.parameters for stack in stacks)
+        yield f"{held:,} parameters of routed experts ({held / resolution.modules.parameters:.0%} of the model) stay as they are"
+
+
+def _ends(linear: Linear, name: str) -> bool:
+    return linear.name == name or linear.name.endswith(f".{name}")
