@@ -17,11 +17,12 @@ from tests.training.tiny import QUICK, train_step, untaught, wait_for
 from nemoflow.config import build, identity
 from nemoflow.errors import ConfigError, Stopped
 from nemoflow.steps.train import TrainConfig
+from nemoflow.training.tracking import need_trackers
 
 pytestmark = pytest.mark.timeout(300)
-BUCKETS = {**QUICK, "buckets": (128, 160, 512), "batch_tokens": 320, "accumulation": 2, "checkpoint_every": 2}
-HELD = {**QUICK, "eval_share": 0.3, "eval_every": 3, "keep": "best", "learning_rate": 0.03, "checkpoint_every": 2}
-MEAN = {**QUICK, "average": 3, "average_every": 3, "checkpoint_every": 2}
+BUCKETS = {**QUICK, "buckets": (128, 180, 512), "batch_tokens": 320, "accumulation": 2, "checkpoint_every": 2}
+HELD = {**BUCKETS, "eval_share": 0.3, "eval_every": 3, "keep": "best", "learning_rate": 0.3, "schedule": "constant_with_warmup"}
+MEAN = {**QUICK, "average": 3, "average_every": 3, "checkpoint_every": 4}
 
 
 @pytest.fixture(scope="module")
@@ -52,31 +53,31 @@ def factors(folder):
     return load_file(folder / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize(("name", "config"), [("buckets", BUCKETS), ("held", HELD), ("mean", MEAN)])
-def test_a_run_that_is_killed_and_resumed_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, base, whole, name, config):
-    extra = {key: value for key, value in config.items() if QUICK.get(key) != value}
+def test_a_run_that_is_killed_and_resumed_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, base, whole):
+    extra = {key: value for key, value in HELD.items() if QUICK.get(key) != value}
     command = [sys.executable, "-m", "tests.training.tiny", "train", str(tmp_path), str(base), json.dumps(extra)]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
     wait_for(tmp_path, "checkpoint-4")
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    folder, undisturbed = whole[name]
-    manifest = train_step(tmp_path, base).run(**config)
-    assert digests(manifest) == digests(undisturbed)
+    folder, undisturbed = whole["held"]
+    assert digests(train_step(tmp_path, base).run(**HELD)) == digests(undisturbed)
     again = lines(tmp_path / "root/runs/r/node/watch/watch.jsonl")
     told = ("step", "loss", "learning_rate", "grad_norm", "tokens", "padding", "bucket", "held_out_loss")
-    assert [[row.get(key) for key in told] for row in again] == [[row.get(key) for key in told] for row in lines(folder / "watch/watch.jsonl")]
+    assert [[row.get(key) for key in told] for row in again] == [
+        [row.get(key) for key in told] for row in lines(folder / "watch/watch.jsonl")
+    ]
 
 
-@pytest.mark.parametrize("asked", [1, 2, 7, 11])
+@pytest.mark.parametrize("asked", [1, 7])
 def test_a_stop_between_micro_batches_keeps_the_step_before_and_ends_with_the_same_bytes(tmp_path, base, whole, asked):
     """Two micro batches a step: it is asked after the first of each, and after each step."""
     answers = iter([False] * (asked - 1) + [True] * 100)
     with pytest.raises(Stopped, match=rf"stopped after step {asked // 2} of"):
-        train_step(tmp_path, base, stopping=lambda: next(answers)).run(**BUCKETS)
+        train_step(tmp_path, base, stopping=lambda: next(answers)).run(**MEAN)
     kept = [path.name for path in tmp_path.rglob("checkpoint-*")]
     assert (f"checkpoint-{asked // 2}" in kept) == (asked > 1)
-    assert digests(train_step(tmp_path, base).run(**BUCKETS)) == digests(whole["buckets"][1])
+    assert digests(train_step(tmp_path, base).run(**MEAN)) == digests(whole["mean"][1])
 
 
 def test_a_stop_while_held_out_rows_are_asked_ends_with_the_same_bytes(tmp_path, base, whole):
@@ -137,11 +138,9 @@ def test_a_rate_that_moves_nothing_stops_the_run(tmp_path, base):
         train_step(tmp_path, base).run(**{**QUICK, "learning_rate": 1e-12, "epochs": 5, "warmup": 0})
 
 
-def test_a_tracker_that_is_not_installed_is_named(tmp_path, base):
-    with pytest.raises(ConfigError, match=r"train\.track: mlflow is not installed; `pip install mlflow`"):
-        from nemoflow.training.tracking import need_trackers
-
-        need_trackers(["mlflow"])
+def test_a_tracker_that_is_not_installed_is_named():
+    with pytest.raises(ConfigError, match=r"train\.track: no_such is not installed; `pip install no_such`"):
+        need_trackers(["no_such"])
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,14 @@ def test_a_loss_is_stuck_where_the_adapter_changes_it_by_less_than_the_stated_sh
     if not is_stuck:
         Alarms(SUSPECTS).need_change(60, base, adapted)
         return
-    with pytest.raises(ConfigError, match=r"loss is stuck: after step 60 it is .* without the adapter .* train\.learning_rate \(2e-05; try ten"):
+    with pytest.raises(
+        ConfigError, match=r"loss is stuck: after step 60 it is .* without the adapter .* train\.learning_rate \(2e-05; try ten"
+    ):
         Alarms(SUSPECTS).need_change(60, base, adapted)
 
 
-@pytest.mark.parametrize(("steps", "warmup", "step"), [(1000, 100, 150), (1000, 0, 50), (150, 100, 150), (40, 10, 40), (16, 0, None), (5, 5, None)])
+@pytest.mark.parametrize(
+    ("steps", "warmup", "step"), [(1000, 100, 150), (1000, 0, 50), (150, 100, 150), (40, 10, 40), (16, 0, None), (5, 5, None)]
+)
 def test_the_loss_is_asked_for_once_some_steps_after_the_warm_up(steps, warmup, step):
     assert asked_at(steps, warmup) == step
