@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from nemoflow.evaluation.charts import LEFT, RIGHT, WIDTH, round_ticks, svg_of, thinned
+from nemoflow.evaluation.charts import RIGHT, WIDTH, round_ticks, svg_of, thinned
 from nemoflow.evaluation.markup import text
 
 STYLE = """
@@ -14,6 +14,8 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1b243
 svg { background: #12171e; } text { fill: #e7ecf2; } .muted { fill: #9dabbc; } .grid { stroke: #2c3642; } .line { stroke: #3ecf9a; }
 .held { stroke: #ff8f7d; } .dot { fill: #ff8f7d; } }
 """
+LEFT = 48
+"""Room for a learning rate."""
 Point = tuple[float, float]
 
 

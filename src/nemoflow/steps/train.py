@@ -13,6 +13,8 @@ from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.models.folder import need_model
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
+NOT_OF_THE_RECIPE = {"learn_outputs", "eval_share"}
+"""Fields that decide which rows are learned, and how they are written."""
 
 
 class TrainConfig(Config):
@@ -104,19 +106,21 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from transformers import AutoTokenizer
 
     from nemoflow.training.examples import encode_all
+    from nemoflow.training.held_out import hold_out
     from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
 
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
     rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
     need_rows(rows, config.max_length)
-    recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
+    rows, held = hold_out(rows, config.eval_share, config.seed)
+    recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
     watch = outputs["watch"].folder()
-    result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder(), watch)
+    result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder(), held, watch)
     _write_watch(context.scratch.path(), result, watch)
     return Outcome(
         metrics={
-            "rows": len(rows.kept) - result.held_out,
+            "rows": len(rows.kept),
             "tokens": rows.tokens,
             "longest": rows.longest,
             "steps": len(result.log),
@@ -124,11 +128,11 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
             "trainable": result.report.trainable,
             "quantised": result.report.quantised,
             **_laid_out(result.layout),
-            **({"held_out": result.held_out} if result.held_out else {}),
+            **({"held_out": len(held)} if held else {}),
             **result.speed,
             **(result.chosen.figures if result.chosen else {}),
         },
-        rows_in=len(rows.kept) + rows.dropped,
+        rows_in=len(rows.kept) + len(held) + rows.dropped,
         dropped=rows.reasons,
         engines={name: version(name) for name in ENGINES},
     )
@@ -147,7 +151,7 @@ def _write_watch(scratch: Path, result: Any, out: Path) -> None:
     shutil.copy(result.watched, out)
     (out / "curve.svg").write_text(curves_svg(result.log), encoding="utf-8")
     if (scratch / TRACKED).exists():
-        shutil.copytree(scratch / TRACKED, out / TRACKED)
+        shutil.copytree(scratch / TRACKED, out / TRACKED, ignore=shutil.ignore_patterns("latest-run"))  # W&B's link to the newest
 
 
 def _surroundings(context: Context) -> Any:

@@ -36,8 +36,9 @@ def choose(
     lines: list[str] = []
     figures: dict[str, float] = {}
     if best is not None:
-        states["best"] = snapshots.load(best)
         end = int(log[-1]["step"])
+        if best != end:
+            states["best"] = snapshots.load(best)
         lines.append(f"held-out loss {held[end]:.4f} at the end, {held[best]:.4f} at its best after step {best}")
         figures |= {"held_out_loss": held[end], "best_held_out_loss": held[best], "best_step": best}
     if averaged:
@@ -46,8 +47,8 @@ def choose(
         named = ", ".join(map(str, averaged))
         lines.append(f"the adapter is the mean of its states after steps {named}; rank {rank} holds {1 - mean.left_out:.2%} of it")
         figures["averaging_left_out"] = mean.left_out
-    chosen = "mean" if averaged else keep
-    others = {name: state for name, state in states.items() if name != chosen and len(states) > 1}
+    chosen = "mean" if averaged else keep if keep in states else "last"
+    others = {name: state for name, state in states.items() if name != chosen}
     return Chosen(states[chosen], others, lines, figures)
 
 

@@ -18,7 +18,7 @@ from nemoflow.training.alarms import Alarms, Suspects
 from nemoflow.training.averaging import average_steps
 from nemoflow.training.batches import Batches, lay_out, lay_out_buckets
 from nemoflow.training.examples import Row, Rows
-from nemoflow.training.held_out import HeldOut, hold_out
+from nemoflow.training.held_out import HeldOut
 from nemoflow.training.isolation import need_isolation, refuse_states
 from nemoflow.training.live import LiveLog
 from nemoflow.training.meter import Meter, speed
@@ -66,7 +66,6 @@ class SftRecipe:
     seed: int
     base_name: str
     buckets: tuple[int, ...] = ()
-    eval_share: float = 0.0
     eval_every: int = 50
     keep: Literal["last", "best"] = "last"
     average: int = 0
@@ -101,8 +100,6 @@ class SftResult:
     """Seconds a step, tokens a second and the most memory, by the names of a manifest's metrics."""
     chosen: Chosen | None = None
     """Which state became the adapter."""
-    held_out: int = 0
-    """Rows that were not trained on."""
 
     @property
     def last_loss(self) -> float:
@@ -111,16 +108,17 @@ class SftResult:
         return sum(row["loss"] for row in tail) / len(tail)
 
 
-def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurroundings, out: Path, others: Path | None = None) -> SftResult:
+def train_adapter(
+    base: Path, rows: Rows, recipe: SftRecipe, around: SftSurroundings, out: Path, held: Sequence[Row] = (), others: Path | None = None
+) -> SftResult:
     """Teach an adapter the rows and write it to `out`; from the last complete checkpoint where there is one.
 
-    What was not chosen of last, best and mean goes to folders of `others`.
+    The loss on the rows of `held` is asked now and then; what was not chosen of last, best and mean goes to folders of `others`.
     """
     import torch
     from transformers import AutoTokenizer
 
     need_trackers(recipe.track)
-    rows, held = hold_out(rows, recipe.eval_share, recipe.seed)
     hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -144,7 +142,7 @@ def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurround
         write_adapter(model, chosen, recipe.base_name, report, log, out, others)
     for line in chosen.lines:
         around.noted(line)
-    return SftResult(log, report, batches.layout, around.checkpoints / LIVE, speed(watched.live.rows()), chosen, len(held))
+    return SftResult(log, report, batches.layout, around.checkpoints / LIVE, speed(watched.live.rows()), chosen)
 
 
 def _pad(tokenizer: Any) -> int:
@@ -229,21 +227,21 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
     shutil.rmtree(partial, ignore_errors=True)
     watched.complete.mkdir(parents=True, exist_ok=True)
     watch = make_watch(watched)
-    trainer = _trainer(watched.meter)(
-        model=model,
-        args=_arguments(recipe, partial, batches),
-        data_collator=batches.collate,
-        train_dataset=_dataset(batches),
-        processing_class=tokenizer,
-    )
-    watch.trainer = trainer
-    trainer.callback_handler.callbacks.insert(0, watch)  # before the trackers, who are told what it adds to a step's figures
-    trainer.remove_callback(PrinterCallback)
-    for weight in model.parameters():
-        if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
-            weight.data = weight.data.to(torch.float32)
-    last = newest_checkpoint(watched.complete)
-    with where_trackers_write(folder / TRACKED):
+    with where_trackers_write(folder / TRACKED, recipe.track):
+        trainer = _trainer(watched.meter)(
+            model=model,
+            args=_arguments(recipe, partial, batches),
+            data_collator=batches.collate,
+            train_dataset=_dataset(batches),
+            processing_class=tokenizer,
+        )
+        watch.trainer = trainer
+        trainer.callback_handler.callbacks.insert(0, watch)  # before the trackers, who are told what it adds to a step's figures
+        trainer.remove_callback(PrinterCallback)
+        for weight in model.parameters():
+            if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
+                weight.data = weight.data.to(torch.float32)
+        last = newest_checkpoint(watched.complete)
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if watch.stopped:
         kept = "the checkpoint is kept" if trainer.state.global_step else "there was nothing to keep"
@@ -307,6 +305,7 @@ def _arguments(recipe: SftRecipe, output: Path, batches: Batches) -> Any:
         save_strategy="steps",
         save_steps=recipe.checkpoint_every,
         report_to=list(recipe.track),
+        project="nemoflow",
         disable_tqdm=True,
     )
 

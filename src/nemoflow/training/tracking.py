@@ -23,13 +23,20 @@ def need_trackers(names: Collection[str]) -> None:
 
 
 @contextmanager
-def where_trackers_write(folder: Path) -> Iterator[None]:
+def where_trackers_write(folder: Path, names: Collection[str]) -> Iterator[None]:
     """Tell them the folder by their own variables; what the environment says already stands."""
+    if not names:
+        yield
+        return
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     wanted = {
         "TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"),
         "TRACKIO_DIR": str(folder / "trackio"),
         "WANDB_DIR": str(folder / "wandb"),
         "WANDB_PROJECT": "nemoflow",
+        "WANDB_DISABLE_GIT": "true",
+        "WANDB_SILENT": "true",
         **({} if "WANDB_API_KEY" in os.environ else {"WANDB_MODE": "offline"}),
     }
     with _environment({name: value for name, value in wanted.items() if name not in os.environ}):
