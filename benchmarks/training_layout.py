@@ -26,7 +26,7 @@ from nemoflow.prompts.chat import render_response, user_message
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import draw
 from nemoflow.records import Problem
-from nemoflow.steps.train import TrainConfig
+from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
 from nemoflow.training.examples import Row, Rows, encode
 from nemoflow.training.sft import SftRecipe, SftSurroundings, train_adapter
 from nemoflow.training.student import make_tokenizer
@@ -94,7 +94,7 @@ def trained(base: Path, rows: Sequence[Row], fields: dict[str, Any]) -> tuple[fl
             lambda line: None,
             lambda: False,
         )
-        recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
+        recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
         result = train_adapter(base, Rows(list(rows)), recipe, around, Path(temporary))
     padding = result.layout.padding if result.layout else padding_at_random([len(row) for row in rows])
     return at[-1] - at[0], len(result.log), padding

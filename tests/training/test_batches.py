@@ -46,7 +46,7 @@ def test_a_micro_batch_holds_no_more_places_than_tokens_but_for_a_single_long_ro
 
 def test_without_packing_and_tokens_rows_are_the_trainers_own_affair():
     batches = lay_out(Rows([Row([1], [2])]), 3, False, 0, 64, 0, PAD)
-    assert (batches.items, batches.size, batches.collate, batches.line) == ([{"input_ids": [1, 2], "labels": [IGNORED, 2]}], 3, None, "")
+    assert (batches.items, batches.size, batches.collate, batches.lines) == ([{"input_ids": [1, 2], "labels": [IGNORED, 2]}], 3, None, [])
 
 
 def test_packs_count_positions_anew_for_each_row_and_fill_up_with_a_row_that_nobody_sees():

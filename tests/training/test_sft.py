@@ -2,7 +2,7 @@ import pytest
 from tests.training.tiny import QUICK, example, puzzles, untaught
 from transformers import AutoTokenizer
 
-from nemoflow.steps.train import TrainConfig
+from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
 from nemoflow.training.examples import encode_all
 from nemoflow.training.sft import SftRecipe, SftSurroundings, newest_checkpoint, train_adapter
 
@@ -25,7 +25,7 @@ def fit(base, checkpoints, out, **fields):
         checkpoints, saved, lambda *steps: heard["started"].append(steps), lambda row: None, heard["notes"].append, lambda: False
     )
     out.mkdir()
-    return train_adapter(base, rows, SftRecipe(**config.model_dump(exclude={"learn_outputs"})), around, out), heard
+    return train_adapter(base, rows, SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE)), around, out), heard
 
 
 def contents(folder):

@@ -69,13 +69,13 @@ def accuracy_chart_svg(rows: Sequence[AccuracyRow], *, standalone: bool = False)
         parts.append(_bar("base", row.base, y + 21, span))
         parts.append(_bar("adapter", row.adapter, y + 37, span))
     said = "; ".join(f"{row.name}: base {percent(row.base.accuracy)}, adapter {percent(row.adapter.accuracy)}" for row in rows)
-    return _svg(height, f"Accuracy by kind. {said}", parts, STANDALONE_STYLE if standalone else "")
+    return svg_of(height, f"Accuracy by kind. {said}", parts, STANDALONE_STYLE if standalone else "")
 
 
 def costs_svg(rows: Sequence[AccuracyRow]) -> str:
     """A point for each row and model: mean tokens of an answer across, accuracy up; the adapter's points carry the rows' names."""
     height, bottom, top = 240, 34, 26
-    ticks = _ticks(0.0, max((tally.mean_tokens for row in rows for tally in (row.base, row.adapter)), default=0.0) or 1.0)
+    ticks = round_ticks(0.0, max((tally.mean_tokens for row in rows for tally in (row.base, row.adapter)), default=0.0) or 1.0)
 
     def place(tally: Tally) -> tuple[float, float]:
         x = LEFT + (WIDTH - LEFT - RIGHT) * tally.mean_tokens / ticks[-1]
@@ -98,7 +98,7 @@ def costs_svg(rows: Sequence[AccuracyRow]) -> str:
     parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">tokens an answer</text>')
     parts.append('<text class="muted" x="2" y="10">% right</text>')
     said = "; ".join(f"{row.name}: {percent(row.adapter.accuracy)} at {row.adapter.mean_tokens:.0f} tokens" for row in rows)
-    return _svg(height, f"Accuracy of the adapter over tokens. {said}", parts)
+    return svg_of(height, f"Accuracy of the adapter over tokens. {said}", parts)
 
 
 def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
@@ -108,7 +108,7 @@ def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
     # One scale for all, no wider than it has to be, with 0 on it.
     low = min([0.0, *(row.gain.low for row in rows)])
     high = max([0.0, *(row.gain.high for row in rows)])
-    ticks = _ticks(_floor(low, max(high - low, 1.0)), max(high, low + 1.0))
+    ticks = round_ticks(_floor(low, max(high - low, 1.0)), max(high, low + 1.0))
     edge = 8
 
     def across(points: float) -> float:
@@ -123,7 +123,7 @@ def gains_svg(rows: Sequence[GainRow], *, standalone: bool = False) -> str:
     for index, row in enumerate(rows):
         parts.append(_gain_row(row, top + step * index, across))
     said = "; ".join(f"{row.name}: {row.gain.points:+.1f} ({row.gain.low:+.1f} to {row.gain.high:+.1f})" for row in rows)
-    return _svg(height, f"Gain in points with 95 % intervals. {said}", parts, STANDALONE_STYLE if standalone else "")
+    return svg_of(height, f"Gain in points with 95 % intervals. {said}", parts, STANDALONE_STYLE if standalone else "")
 
 
 def _gain_row(row: GainRow, y: float, across: Callable[[float], float]) -> str:
@@ -170,10 +170,10 @@ def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]
 
 def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
     """A line through the points, from zero up; long runs are averaged over stretches of equal length."""
-    thin = _thin(points, 300)
+    thin = thinned(points, 300)
     height, bottom, top = 220, 34, 12
-    ticks_x = _ticks(0.0, max(x for x, _ in points))
-    ticks_y = _ticks(0.0, max(y for _, y in points))
+    ticks_x = round_ticks(0.0, max(x for x, _ in points))
+    ticks_y = round_ticks(0.0, max(y for _, y in points))
     high_x, high_y = max(ticks_x[-1], thin[-1][0]), max(ticks_y[-1], max(y for _, y in thin))
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -191,13 +191,13 @@ def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> st
     parts.append(f'<polyline class="line" points="{line}"/>')
     parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">{text(across)}</text>')
     said = f"{up} over {across}: from {points[0][1]:.4g} to {points[-1][1]:.4g} after {points[-1][0]:g}"
-    return _svg(height, said, parts)
+    return svg_of(height, said, parts)
 
 
 def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 40) -> str:
     """One small histogram a group on one common scale, with its median."""
     row, height = 62, 62 * len(groups) + 34
-    high = _ticks(0.0, float(max(max(values) for values in groups.values())))[-1]
+    high = round_ticks(0.0, float(max(max(values) for values in groups.values())))[-1]
     parts, said = [], []
     for index, (name, values) in enumerate(groups.items()):
         base_line = row * index + row - 4
@@ -208,12 +208,12 @@ def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 4
         parts.append(_columns(values, high, bins, base_line))
         parts.append(f'<line class="grid" x1="2" y1="{base_line}" x2="{WIDTH - 2}" y2="{base_line}"/>')
         said.append(f"{name}: {len(values)} with a median of {middle} {unit}")
-    for tick in _ticks(0.0, high):
+    for tick in round_ticks(0.0, high):
         x = 2 + (WIDTH - 4) * tick / high
         anchor = "start" if tick == 0 else "end" if tick == high else "middle"
         parts.append(f'<text class="muted" x="{x:.1f}" y="{height - 18}" text-anchor="{anchor}">{tick:,.0f}</text>')
     parts.append(f'<text class="muted" x="{WIDTH - 2}" y="{height - 3}" text-anchor="end">{text(unit)}</text>')
-    return _svg(height, f"Lengths in {unit}. {'; '.join(said)}", parts)
+    return svg_of(height, f"Lengths in {unit}. {'; '.join(said)}", parts)
 
 
 def _bar(name: str, tally: Tally, y: float, span: float) -> str:
@@ -249,20 +249,22 @@ def _columns(values: Sequence[int], high: float, bins: int, base_line: int) -> s
     )
 
 
-def _thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+def thinned(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most so many points: means over stretches of equal length."""
     size = math.ceil(len(points) / most)
     stretches = [points[start : start + size] for start in range(0, len(points), size)]
     return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in stretches]
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """Four to seven round numbers from `low` to at or above `high`."""
     span = max(high - low, 1e-9)
     step = _step(span)
     return [low + step * index for index in range(math.ceil(span / step - 1e-9) + 1)]
 
 
-def _svg(height: float, label: str, parts: Sequence[str], style: str = "") -> str:
+def svg_of(height: float, label: str, parts: Sequence[str], style: str = "") -> str:
+    """The drawing with its label, and a style sheet where it stands alone."""
     sheet = f"<style>{style}</style>" if style else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text(label)}">'

@@ -96,8 +96,8 @@ class OutputArtifact(Protocol):
 class Progress(Protocol):
     """Shows how far a step is: a bar on a terminal, a plain line now and then in a log."""
 
-    def start(self, label: str, total: int | None = None) -> None:
-        """Begin a count; `total` None where it is unknown."""
+    def start(self, label: str, total: int | None = None, chart: str = "") -> None:
+        """Begin a count; `total` None where it is unknown. A terminal also draws the course of the figure that `chart` names."""
         ...
 
     def advance(self, amount: int = 1, **figures: float | int | str) -> None:

@@ -1,16 +1,20 @@
 """The step `train`: a LoRA adapter that learns a corpus on a base model."""
 
+import shutil
 from importlib.metadata import version
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nemoflow.artifacts import Adapter, Corpus, Model
+from nemoflow.artifacts import Adapter, Corpus, Model, Report
 from nemoflow.config import Config, later, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.models.folder import need_model
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
+NOT_OF_THE_RECIPE = {"learn_outputs", "eval_share"}
+"""Fields that decide which rows are learned, and how they are written."""
 
 
 class TrainConfig(Config):
@@ -46,6 +50,18 @@ class TrainConfig(Config):
     """Memory of AdamW's second moment; 0.98 suits runs of some hundred steps."""
     max_grad_norm: float = Field(1.0, gt=0, allow_inf_nan=False)
     """Gradients are scaled down to this norm."""
+    buckets: tuple[Annotated[int, Field(ge=8, le=2**20)], ...] = later(())
+    """Bounds of length buckets in tokens, rising up to `max_length`: trained on in this order, each in batches of `batch_tokens`."""
+    eval_share: float = later(0.0, ge=0, lt=1)
+    """Share of the problems held out of training, to ask the loss on them."""
+    eval_every: int = later(50, ge=1, lt=2**32)
+    """Steps from one held-out loss to the next; the last step is always asked."""
+    keep: Literal["last", "best"] = later("last")
+    """Which state becomes the adapter: the last, or that of the lowest held-out loss."""
+    average: int = later(0, ge=0, le=64)
+    """Make the adapter the mean of so many of its last states; 0 for one state."""
+    average_every: int = later(0, ge=0, lt=2**32)
+    """Steps between states that are averaged; 0 for a twentieth of the run."""
     max_length: int = Field(4096, ge=8, le=2**20)
     """Longest row in tokens; longer ones are dropped whole and counted."""
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -62,8 +78,27 @@ class TrainConfig(Config):
     """Name of the base that the adapter's config names; where the base lies is the input's affair."""
     checkpoint_every: int = tuning(50, ge=1, lt=2**32)
     """Steps between checkpoints; a kill loses at most so many."""
+    track: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = tuning(())
+    """Trackers to show the run in, besides the live log that is always written; keys come from the environment."""
     threads: int = Field(0, ge=0, le=1024)
     """Threads of torch on a CPU, 0 for its own choice; sums round differently with their number, so it is part of the identity."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.buckets:
+            if list(self.buckets) != sorted(set(self.buckets)) or self.buckets[-1] != self.max_length:
+                raise ValueError(
+                    f"buckets {list(self.buckets)}: rising bounds of which the last is max_length ({self.max_length}) are right"
+                )
+            if not self.batch_tokens:
+                raise ValueError(f"buckets {list(self.buckets)}: need batch_tokens, the tokens held at once, such as {self.buckets[0]}")
+        if self.keep == "best" and not self.eval_share:
+            raise ValueError("keep 'best': needs eval_share above 0, such as 0.02, to tell which state is best")
+        if self.keep == "best" and self.average:
+            raise ValueError(f"keep 'best' and average {self.average}: one of the two is right")
+        if self.average == 1:
+            raise ValueError("average 1: 0 for the last state, or 2 and more for a mean, is right")
+        return self
 
 
 def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
@@ -71,6 +106,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from transformers import AutoTokenizer
 
     from nemoflow.training.examples import encode_all
+    from nemoflow.training.held_out import hold_out
     from nemoflow.training.preflight import preflight
     from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
 
@@ -83,9 +119,12 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     seen.need_room(rows.longest)
     for line in seen.lines(rows.longest):
         context.progress.note(line)
-    recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
-    result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder())
+    rows, held = hold_out(rows, config.eval_share, config.seed)
+    recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
+    watch = outputs["watch"].folder()
+    result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder(), held, watch)
     seen.write(outputs["adapter"].folder())
+    _write_watch(context.scratch.path(), result, watch)
     return Outcome(
         metrics={
             "rows": len(rows.kept),
@@ -96,8 +135,11 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
             "trainable": result.report.trainable,
             "quantised": result.report.quantised,
             **_laid_out(result.layout),
+            **({"held_out": len(held)} if held else {}),
+            **result.speed,
+            **(result.chosen.figures if result.chosen else {}),
         },
-        rows_in=len(rows.kept) + rows.dropped,
+        rows_in=len(rows.kept) + len(held) + rows.dropped,
         dropped=rows.reasons,
         engines={name: version(name) for name in ENGINES},
     )
@@ -108,11 +150,22 @@ def _laid_out(layout: Any) -> dict[str, float]:
     return {} if layout is None else {"groups": len(layout.groups), "padding": round(layout.padding, 6)}
 
 
+def _write_watch(scratch: Path, result: Any, out: Path) -> None:
+    """What tells of the run and not of the adapter: seconds, memory, the curve, what trackers wrote."""
+    from nemoflow.evaluation.charts_training import curves_svg
+    from nemoflow.training.sft import TRACKED
+
+    shutil.copy(result.watched, out)
+    (out / "curve.svg").write_text(curves_svg(result.log), encoding="utf-8")
+    if (scratch / TRACKED).exists():
+        shutil.copytree(scratch / TRACKED, out / TRACKED, ignore=shutil.ignore_patterns("latest-run"))  # W&B's link to the newest
+
+
 def _surroundings(context: Context) -> Any:
     from nemoflow.training.sft import SftSurroundings
 
     def started(steps: int, finished: int) -> None:
-        context.progress.start("training", steps)
+        context.progress.start("training", steps, chart="loss")
         if finished:
             context.progress.note(f"resumed at step {finished} of {steps}")
             context.progress.advance(finished)
@@ -121,10 +174,16 @@ def _surroundings(context: Context) -> Any:
         checkpoints=context.scratch.path(),
         saved=context.scratch.save,
         started=started,
-        advanced=lambda row: context.progress.advance(loss=round(row["loss"], 4)),
+        advanced=lambda row: context.progress.advance(1, **_shown(row)),
         noted=context.progress.note,
         stopping=context.stopping,
     )
+
+
+def _shown(row: dict[str, float]) -> dict[str, Any]:
+    """A step's figures beside the bar."""
+    held = {"held-out": round(row["held_out_loss"], 4)} if "held_out_loss" in row else {}
+    return {"loss": round(row["loss"], 4), **held, "lr": row["learning_rate"], "tokens/s": row["tokens_per_s"]}
 
 
 TRAIN = Step(
@@ -133,7 +192,7 @@ TRAIN = Step(
     config=TrainConfig,
     run=run,
     inputs={"corpus": Corpus, "model": Model},
-    outputs={"adapter": Adapter},
+    outputs={"adapter": Adapter, "watch": Report},
     pool="train",
     image="train",
 )

@@ -6,9 +6,10 @@ it is asked to go on from. A row that is too long is dropped whole and counted; 
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nemoflow.prompts.modes import told_mode
 from nemoflow.prompts.render import render_completion, render_prefix
 from nemoflow.prompts.tools import given
 from nemoflow.records import Example
@@ -25,6 +26,10 @@ class Row:
     completion: list[int]
     given: tuple[tuple[int, int], ...] = ()
     """Stretches of the completion that the student is handed, not asked for: what Python printed."""
+    problem: str = field(default="", compare=False)
+    """Id of the problem."""
+    mode: str = field(default="", compare=False)
+    """What the prompt says of the effort and of Python; empty where it says nothing."""
 
     @property
     def input_ids(self) -> list[int]:
@@ -83,7 +88,8 @@ def encode(tokenizer: Any, message: str, response: str, learn_outputs: bool = Tr
         masked.append((len(ids), len(ids) + len(printed)))
         ids += printed
         done = end
-    return Row(prefix, ids + tokenizer.encode(completion[done:], add_special_tokens=False), tuple(masked))
+    rest = tokenizer.encode(completion[done:], add_special_tokens=False)
+    return Row(prefix, ids + rest, tuple(masked), mode=told_mode(message))
 
 
 def encode_all(tokenizer: Any, examples: Iterable[Example], max_length: int, learn_outputs: bool = True) -> Rows:
@@ -94,5 +100,5 @@ def encode_all(tokenizer: Any, examples: Iterable[Example], max_length: int, lea
         if len(row) > max_length:
             rows.reasons["too-long"] += 1
         else:
-            rows.kept.append(row)
+            rows.kept.append(replace(row, problem=example.problem_id))
     return rows

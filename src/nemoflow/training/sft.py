@@ -1,30 +1,39 @@
 """Supervised fine-tuning of a LoRA adapter: TRL's SFTTrainer on rows that are already tokens.
 
 A checkpoint is written beside and renamed when it is whole, so a kill leaves complete ones only; a resumed run goes on with the same
-data order, optimizer and random state and ends with the same bytes as one that nobody disturbed.
+data order, optimizer and random state and ends with the same bytes as one that nobody disturbed. What of the run becomes the adapter
+(the last state, the best, a mean) is chosen at its end, in `result.py`.
 """
 
-import os
 import shutil
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-
-from nemoflow.errors import ConfigError, InputError, Stopped
+from nemoflow.errors import InputError, Stopped
 from nemoflow.models.noise import hush_libraries
-from nemoflow.training.batches import Batches, lay_out
-from nemoflow.training.examples import Rows
+from nemoflow.training.alarms import Alarms, Suspects
+from nemoflow.training.averaging import average_steps
+from nemoflow.training.batches import Batches, lay_out, lay_out_buckets
+from nemoflow.training.examples import Row, Rows
+from nemoflow.training.held_out import HeldOut
 from nemoflow.training.isolation import need_isolation, refuse_states
+from nemoflow.training.live import LiveLog
+from nemoflow.training.meter import Meter, speed
 from nemoflow.training.packing import Layout
+from nemoflow.training.result import Chosen, choose, write_adapter
+from nemoflow.training.snapshots import Snapshots
 from nemoflow.training.targets import TargetReport, report_targets, resolve_targets
+from nemoflow.training.tracking import need_trackers, where_trackers_write
+from nemoflow.training.watch import Watched, checkpoints, make_watch, step_row
 
 COMPLETE = "complete"
 PARTIAL = "partial"
-KEPT_CHECKPOINTS = 2
+LIVE = "watch.jsonl"
+SNAPSHOTS = "snapshots"
+TRACKED = "tracked"
 UNQUANTISED = ["lm_head", "out_proj"]
 """bitsandbytes leaves these alone: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
 
@@ -56,6 +65,12 @@ class SftRecipe:
     threads: int
     seed: int
     base_name: str
+    buckets: tuple[int, ...] = ()
+    eval_every: int = 50
+    keep: Literal["last", "best"] = "last"
+    average: int = 0
+    average_every: int = 0
+    track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,12 @@ class SftResult:
     report: TargetReport
     layout: Layout | None = None
     """Which rows lay together, where they were packed or stacked."""
+    watched: Path | None = None
+    """The live log, a row a step with what it cost."""
+    speed: Mapping[str, float] = field(default_factory=dict)
+    """Seconds a step, tokens a second and the most memory, by the names of a manifest's metrics."""
+    chosen: Chosen | None = None
+    """Which state became the adapter."""
 
     @property
     def last_loss(self) -> float:
@@ -87,11 +108,17 @@ class SftResult:
         return sum(row["loss"] for row in tail) / len(tail)
 
 
-def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurroundings, out: Path) -> SftResult:
-    """Teach an adapter the rows and write it to `out`; from the last complete checkpoint where there is one."""
+def train_adapter(
+    base: Path, rows: Rows, recipe: SftRecipe, around: SftSurroundings, out: Path, held: Sequence[Row] = (), others: Path | None = None
+) -> SftResult:
+    """Teach an adapter the rows and write it to `out`; from the last complete checkpoint where there is one.
+
+    The loss on the rows of `held` is asked now and then; what was not chosen of last, best and mean goes to folders of `others`.
+    """
     import torch
     from transformers import AutoTokenizer
 
+    need_trackers(recipe.track)
     hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -106,16 +133,56 @@ def train_adapter(base: Path, rows: Rows, recipe: SftRecipe, around: SftSurround
         model, report = adapt(loaded, recipe)
         tokenizer = AutoTokenizer.from_pretrained(base)
         batches = _batches(rows, recipe, tokenizer)
-        for line in [*report.lines(), *filter(None, [batches.line])]:
+        for line in [*report.lines(), *batches.lines]:
             around.noted(line)
-        log = _fit(model, tokenizer, batches, recipe, around)
-        _write(model, recipe, report, log, out)
-    return SftResult(log, report, batches.layout)
+        watched = _watched(recipe, around, batches, report, _held(held, recipe, tokenizer))
+        history = _fit(model, tokenizer, batches, recipe, watched, around.checkpoints)
+        log = [step_row(entry) for entry in history]
+        chosen = choose(model, watched.snapshots, log, recipe.keep, watched.averaged(len(log)) if recipe.average else (), recipe.r)
+        write_adapter(model, chosen, recipe.base_name, report, log, out, others)
+    for line in chosen.lines:
+        around.noted(line)
+    return SftResult(log, report, batches.layout, around.checkpoints / LIVE, speed(watched.live.rows()), chosen)
+
+
+def _pad(tokenizer: Any) -> int:
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
 def _batches(rows: Rows, recipe: SftRecipe, tokenizer: Any) -> Batches:
-    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    return lay_out(rows, recipe.micro_batch, recipe.packing, recipe.batch_tokens, recipe.max_length, recipe.seed, pad)
+    pad, tokens = _pad(tokenizer), recipe.batch_tokens
+    if recipe.buckets:
+        return lay_out_buckets(rows, recipe.buckets, recipe.epochs, recipe.packing, tokens, recipe.seed, pad)
+    return lay_out(rows, recipe.micro_batch, recipe.packing, tokens, recipe.max_length, recipe.seed, pad)
+
+
+def _held(rows: Sequence[Row], recipe: SftRecipe, tokenizer: Any) -> HeldOut | None:
+    """Held-out rows in micro batches no larger than those of training."""
+    tokens = recipe.batch_tokens or recipe.micro_batch * max(map(len, rows), default=1)
+    return HeldOut.of(rows, tokens, _pad(tokenizer)) if rows else None
+
+
+def _watched(recipe: SftRecipe, around: SftSurroundings, batches: Batches, report: TargetReport, held: HeldOut | None) -> Watched:
+    suspects = Suspects(recipe.learning_rate, recipe.precision, ", ".join(report.targets), report.trainable)
+
+    def bucket(step: int) -> dict[str, float]:
+        return {"bucket": batches.bounds[(step - 1) * recipe.accumulation]} if batches.bounds else {}
+
+    return Watched(
+        complete=around.checkpoints / COMPLETE,
+        live=LiveLog(around.checkpoints / LIVE),
+        meter=Meter(),
+        alarms=Alarms(suspects),
+        snapshots=Snapshots(around.checkpoints / SNAPSHOTS),
+        held=held,
+        eval_every=recipe.eval_every,
+        averaged=lambda steps: average_steps(steps, recipe.average, recipe.average_every),
+        bucket=bucket,
+        saved=around.saved,
+        started=around.started,
+        advanced=around.advanced,
+        stopping=around.stopping,
+    )
 
 
 def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
@@ -151,50 +218,73 @@ def load_base(base: Path, recipe: SftRecipe) -> Any:
     )
 
 
-def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, around: SftSurroundings) -> list[dict[str, float]]:
+def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watched: Watched, folder: Path) -> list[dict[str, Any]]:
+    """Train; what the trainer logged of each step."""
     import torch
-    from datasets import Dataset
     from transformers import PrinterCallback
+
+    partial = folder / PARTIAL
+    shutil.rmtree(partial, ignore_errors=True)
+    watched.complete.mkdir(parents=True, exist_ok=True)
+    watch = make_watch(watched)
+    with where_trackers_write(folder / TRACKED, recipe.track):
+        trainer = _trainer(watched.meter)(
+            model=model,
+            args=_arguments(recipe, partial, batches),
+            data_collator=batches.collate,
+            train_dataset=_dataset(batches),
+            processing_class=tokenizer,
+        )
+        watch.trainer = trainer
+        trainer.callback_handler.callbacks.insert(0, watch)  # before the trackers, who are told what it adds to a step's figures
+        trainer.remove_callback(PrinterCallback)
+        for weight in model.parameters():
+            if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
+                weight.data = weight.data.to(torch.float32)
+        last = newest_checkpoint(watched.complete)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    if watch.stopped:
+        kept = "the checkpoint is kept" if trainer.state.global_step else "there was nothing to keep"
+        raise Stopped(f"train: stopped after step {trainer.state.global_step} of {trainer.state.max_steps}; {kept}")
+    shutil.rmtree(partial, ignore_errors=True)
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _trainer(meter: Meter) -> Any:
+    """TRL's trainer, with a meter at the door of the model."""
     from trl import SFTTrainer
 
-    complete, partial = around.checkpoints / COMPLETE, around.checkpoints / PARTIAL
-    shutil.rmtree(partial, ignore_errors=True)
-    complete.mkdir(parents=True, exist_ok=True)
-    watch = _watch(recipe, around, complete)
-    trainer = SFTTrainer(
-        model=model,
-        args=_arguments(recipe, partial, batches.size),
-        data_collator=batches.collate,
-        train_dataset=Dataset.from_list(batches.items),
-        processing_class=tokenizer,
-        callbacks=[watch],
-    )
-    trainer.remove_callback(PrinterCallback)
-    for weight in model.parameters():
-        if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
-            weight.data = weight.data.to(torch.float32)
-    last = newest_checkpoint(complete)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if watch.stopped:
-        raise Stopped(f"train: stopped after step {trainer.state.global_step} of {trainer.state.max_steps}; the checkpoint is kept")
-    shutil.rmtree(partial, ignore_errors=True)
-    return [_log_row(entry) for entry in trainer.state.log_history if "loss" in entry]
+    class MeteredTrainer(SFTTrainer):  # type: ignore[misc]
+        def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            meter.saw(inputs)
+            return super().training_step(model, inputs, *args, **kwargs)
+
+    return MeteredTrainer
+
+
+def _dataset(batches: Batches) -> Any:
+    """Items as the trainer takes them; in the order of the whole run where there is one."""
+    from datasets import Dataset
+
+    items = Dataset.from_list(batches.items)
+    return items if batches.order is None else items.select(batches.order)
 
 
 def newest_checkpoint(complete: Path) -> Path | None:
     """The complete checkpoint with the highest step."""
-    found = sorted(complete.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    found = checkpoints(complete)
     return found[-1] if found else None
 
 
-def _arguments(recipe: SftRecipe, output: Path, micro_batch: int) -> Any:
+def _arguments(recipe: SftRecipe, output: Path, batches: Batches) -> Any:
     import torch
     from trl import SFTConfig
 
     return SFTConfig(
         output_dir=str(output),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=micro_batch,
+        num_train_epochs=recipe.epochs if batches.order is None else 1,
+        train_sampling_strategy="random" if batches.order is None else "sequential",
+        per_device_train_batch_size=batches.size,
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
@@ -214,66 +304,10 @@ def _arguments(recipe: SftRecipe, output: Path, micro_batch: int) -> Any:
         logging_nan_inf_filter=False,
         save_strategy="steps",
         save_steps=recipe.checkpoint_every,
-        report_to=[],
+        report_to=list(recipe.track),
+        project="nemoflow",
         disable_tqdm=True,
     )
-
-
-def _watch(recipe: SftRecipe, around: SftSurroundings, complete: Path) -> Any:
-    """The trainer's callback: progress, whole checkpoints, the stop signal, a loss that is no number."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        stopped = False
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            around.started(state.max_steps, state.global_step)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-            if logs and "loss" in logs:
-                row = _log_row({**logs, "step": state.global_step})
-                _check_finite(row, recipe)
-                around.advanced(row)
-
-        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            name = f"checkpoint-{state.global_step}"
-            if not (complete / name).exists():
-                os.rename(Path(args.output_dir) / name, complete / name)
-            for old in sorted(complete.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))[:-KEPT_CHECKPOINTS]:
-                shutil.rmtree(old)
-            around.saved()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if around.stopping() and state.global_step < state.max_steps:
-                self.stopped = True
-                control.should_save = control.should_training_stop = True
-
-    return Watch()
-
-
-def _check_finite(row: dict[str, float], recipe: SftRecipe) -> None:
-    loss, norm = row["loss"], row["grad_norm"]
-    if loss != loss or norm != norm or abs(loss) == float("inf") or norm == float("inf"):
-        raise ConfigError(
-            f"train: loss {loss}, gradient norm {norm} at step {int(row['step'])}: no number to learn from; "
-            f"look at train.learning_rate ({recipe.learning_rate}; try a tenth), train.precision ({recipe.precision}; try fp32) "
-            "and the corpus' longest rows"
-        )
-
-
-def _log_row(entry: dict[str, Any]) -> dict[str, float]:
-    return {key: entry.get(key, 0.0) for key in ("step", "loss", "learning_rate", "grad_norm")}
-
-
-def _write(model: Any, recipe: SftRecipe, report: TargetReport, log: list[dict[str, float]], out: Path) -> None:
-    """The adapter as PEFT reads it, without anything that names a machine or a time."""
-    model.save_pretrained(out)
-    (out / "README.md").unlink(missing_ok=True)
-    path = out / "adapter_config.json"
-    config = orjson.loads(path.read_bytes()) | {"base_model_name_or_path": recipe.base_name, "target_modules": report.targets}
-    path.write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
-    (out / "log.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in log))
-    (out / "trainable.json").write_bytes(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2))
 
 
 def need_rows(rows: Rows, max_length: int) -> None:

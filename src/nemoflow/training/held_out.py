@@ -1,0 +1,65 @@
+"""Rows held out of the corpus, and the loss on them: whole problems by a seeded hash, so that no row's twin is trained on."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xxhash
+
+from nemoflow.errors import InputError
+from nemoflow.training.batches import stacked
+from nemoflow.training.examples import IGNORED, Row, Rows
+from nemoflow.training.packing import stack
+
+_WHOLE = 2.0**64
+
+
+def hold_out(rows: Rows, share: float, seed: int) -> tuple[Rows, list[Row]]:
+    """(rows to train on, rows to ask); about `share` of the problems are held out, the same ones in whatever order the rows stand.
+
+    InputError where one of the two would be empty.
+    """
+    if not share:
+        return rows, []
+    is_held = [xxhash.xxh3_64_intdigest(f"{seed}\0held-out\0{row.problem}".encode()) / _WHOLE < share for row in rows.kept]
+    held = [row for row, is_out in zip(rows.kept, is_held, strict=True) if is_out]
+    kept = [row for row, is_out in zip(rows.kept, is_held, strict=True) if not is_out]
+    if not held or not kept:
+        where = "to learn from" if held else "to hold out"
+        raise InputError(f"train.eval_share: {share} of {len(rows.kept)} rows leaves none {where}; a larger corpus or 0 is right")
+    return Rows(kept, rows.reasons), held
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows to ask, as micro batches of like length."""
+
+    batches: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], tokens: int, pad: int) -> "HeldOut":
+        """Stacks of at most so many tokens."""
+        items = [{"input_ids": row.input_ids, "labels": row.labels, "seq_lengths": [len(row)]} for row in rows]
+        groups = stack([len(row) for row in rows], tokens).groups
+        return cls([stacked([items[number] for number in group], pad) for group in groups])
+
+
+def mean_loss(trainer: Any, batches: Iterable[dict[str, Any]], stopping: Callable[[], bool] = lambda: False) -> float | None:
+    """Mean loss a learned token, without dropout and without a random number drawn; None where it was asked to stop on the way."""
+    import torch
+
+    model = trainer.model
+    was_training = model.training
+    model.eval()
+    total, tokens = 0.0, 0
+    try:
+        with torch.no_grad(), trainer.compute_loss_context_manager():
+            for batch in batches:
+                if stopping():
+                    return None
+                there = {name: tensor.to(model.device) for name, tensor in batch.items()}
+                total += float(trainer.compute_loss(model, there, num_items_in_batch=1))  # one item: the sum over tokens
+                tokens += int(batch["labels"][:, 1:].ne(IGNORED).sum())
+    finally:
+        model.train(was_training)
+    return total / max(tokens, 1)
