@@ -1,5 +1,9 @@
 """A base in 4 bits: which weights, that they are the rounded ones, and that what is left in full precision is said."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -58,9 +62,32 @@ def test_a_model_is_the_model_with_its_rounded_weights_and_its_routed_experts_ar
     torch.testing.assert_close(model(input_ids=ids).logits, twin(input_ids=ids).logits)
 
 
+def test_a_linear_module_is_in_4_bits_on_a_cpu_only_where_it_is_turned_back_rightly(tmp_path):
+    model = load_quantised(saved(tmp_path, "llama"), torch.float32, "cpu")
+    held = in_4_bits(model)
+    assert {name.rsplit(".", 2)[1] for name in held} == {"down_proj"}  # the only one with a multiple of 64 inputs
+    own = tiny("llama").get_parameter("model.layers.0.mlp.down_proj.weight")
+    back = held["model.layers.0.mlp.down_proj.weight"]
+    assert (dequantize_4bit(back.data, back.quant_state) - own).abs().mean() < 0.1 * own.abs().mean()
+
+
 def test_experts_whose_blocks_would_reach_into_the_next_stay_as_they_are():
     model = tiny("nemotron_h")
     experts = model.model.layers[3].mixer.experts
     assert can_quantise(experts)
     experts.up_proj = torch.nn.Parameter(torch.zeros(4, 31, 33))
     assert not can_quantise(experts)
+
+
+@pytest.mark.slow
+def test_a_base_is_read_into_4_bits_without_standing_in_full_precision():
+    command = [sys.executable, "benchmarks/quantised_memory.py", "--layers", "6"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_training_step_with_experts_in_4_bits_takes_at_most_half_the_memory_of_plain_ones():
+    command = [sys.executable, "benchmarks/train_step.py", "--rounds", "1", "--bar-memory", "0.5"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

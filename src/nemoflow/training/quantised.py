@@ -54,6 +54,11 @@ class Nf4Quantizer(Bnb4BitHfQuantizer):  # type: ignore[misc]
         """Whether a parameter that is about to be read goes into 4 bits."""
         return stacked_shape(model, param_name) is not None or bool(super().param_needs_quantization(model, param_name, **kwargs))
 
+    def _process_model_before_weight_loading(self, model: Any, device_map: Any, **kwargs: Any) -> None:
+        if set((device_map or {}).values()) == {"cpu"}:
+            self.quantization_config.llm_int8_skip_modules = [*UNQUANTISED, *wrong_on_cpu(model)]
+        super()._process_model_before_weight_loading(model, device_map, **kwargs)
+
     def get_quantize_ops(self) -> "_Quantise":
         """What transformers calls with each parameter that it has read."""
         return _Quantise(self)
@@ -80,6 +85,11 @@ class _Quantise(Bnb4bitQuantize):  # type: ignore[misc]
 def load_quantised(base: Path, dtype: torch.dtype, device: str) -> Any:
     """A causal language model with Linear modules and routed experts in NF4; `dtype` is that of its arithmetic and of the rest."""
     return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map={"": device}, quantization_config=Nf4Config(dtype))
+
+
+def wrong_on_cpu(model: Any) -> list[str]:
+    """Linear modules that bitsandbytes 0.50 turns back wrongly on a CPU, where it takes a row for whole blocks: left alone there."""
+    return [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module.in_features % BLOCK]
 
 
 def can_quantise(module: Any) -> bool:
