@@ -142,7 +142,7 @@ def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
     linear = [
         weight.numel()
         for name, weight in AutoModelForCausalLM.from_pretrained(base).named_parameters()
-        if name.endswith("proj.weight") and not name.endswith("out_proj.weight")
+        if name.endswith("proj.weight") and not name.endswith("out_proj.weight") and weight.shape[1] % 64 == 0
     ]
     assert manifest.metrics["quantised"] == sum(linear)
     log = (tmp_path / "root" / manifest.outputs["adapter"].address / "log.jsonl").read_bytes().splitlines()

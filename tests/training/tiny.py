@@ -60,14 +60,14 @@ def untaught(folder: Path, pattern: str = "M*-", hidden: int = 32) -> Path:
     return folder
 
 
-def attending(folder: Path) -> Path:
-    """An untrained Llama with the student's tokenizer: a model whose rows may lie side by side."""
+def attending(folder: Path, family: str = "llama") -> Path:
+    """An untrained model with the student's tokenizer; a Llama is one whose rows may lie side by side."""
     from tests.training.families import tiny
     from transformers import AutoTokenizer
 
     untaught(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = tiny("llama", len(tokenizer))
+    model = tiny(family, len(tokenizer))
     model.config.update({name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")})
     model.save_pretrained(folder)
     return folder

@@ -174,12 +174,15 @@ def engines() -> dict[str, str]:
 def _with_adapter(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
 
+    from nemoflow.models.expert_lora import holds_experts, load_adapter
+
+    load = load_adapter if holds_experts(adapter) else PeftModel.from_pretrained
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Found missing adapter keys")
         # PEFT 0.21 still asks transformers 5.23 for this by its old name.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         try:
-            return PeftModel.from_pretrained(model, str(adapter)).eval()
+            return load(model, adapter).eval()
         except (RuntimeError, ValueError, UserWarning) as error:
             why = " ".join(str(error).split())[:300]
             raise InputError(f"{adapter}: the adapter does not fit the base model {model.config.name_or_path}: {why}") from None

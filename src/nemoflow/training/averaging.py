@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-A, B = ".lora_A.", ".lora_B."
+A, B = "lora_A.", "lora_B."
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def write_adapter(
 
 
 def _write(model: Any, base_name: str, report: TargetReport, out: Path) -> None:
-    model.save_pretrained(out)
+    from nemoflow.models.expert_lora import save_adapter
+
+    save_adapter(model, out)
     (out / "README.md").unlink(missing_ok=True)
     path = out / "adapter_config.json"
     config = orjson.loads(path.read_bytes()) | {"base_model_name_or_path": base_name, "target_modules": report.targets}

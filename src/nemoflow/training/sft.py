@@ -25,7 +25,7 @@ from nemoflow.training.meter import Meter, speed
 from nemoflow.training.packing import Layout
 from nemoflow.training.result import Chosen, choose, write_adapter
 from nemoflow.training.snapshots import Snapshots
-from nemoflow.training.targets import TargetReport, report_targets, resolve_targets
+from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets
 from nemoflow.training.tracking import need_trackers, where_trackers_write
 from nemoflow.training.watch import Watched, checkpoints, make_watch, step_row
 
@@ -34,8 +34,6 @@ PARTIAL = "partial"
 LIVE = "watch.jsonl"
 SNAPSHOTS = "snapshots"
 TRACKED = "tracked"
-UNQUANTISED = ["lm_head", "out_proj"]
-"""bitsandbytes leaves these alone: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ class SftRecipe:
     precision: Literal["bf16", "fp32"]
     quantization: Literal["nf4", "none"]
     activation_checkpointing: bool
+    experts: bool
     checkpoint_every: int
     threads: int
     seed: int
@@ -190,32 +189,36 @@ def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
     import torch
     from peft import LoraConfig, get_peft_model
 
+    from nemoflow.models.expert_lora import teach
+
     targets = resolve_targets(model, recipe.targets)
+    on_experts = resolve_experts(model) if recipe.experts else []
     torch.manual_seed(recipe.seed)
     adapter = LoraConfig(
-        r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=targets, bias="none", task_type="CAUSAL_LM"
+        r=recipe.r,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=targets + on_experts,
+        bias="none",
+        task_type="CAUSAL_LM",
     )
+    teach(adapter, model)
     model = get_peft_model(model, adapter)
     return model, report_targets(model, targets)
 
 
 def load_base(base: Path, recipe: SftRecipe) -> Any:
-    """The base model in the recipe's precision, in 4 bits where asked."""
+    """The base model in the recipe's precision; in 4 bits where asked, routed experts too."""
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoModelForCausalLM
+
+    from nemoflow.training.quantised import load_quantised
 
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
-    quantised = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=UNQUANTISED,
-    )
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype, device_map={"": device}, quantization_config=quantised if recipe.quantization == "nf4" else None
-    )
+    if recipe.quantization == "nf4":
+        return load_quantised(base, dtype, device)
+    return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map={"": device})
 
 
 def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watched: Watched, folder: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Which modules LoRA adapts: resolved against the loaded model, checked and reported before a step is trained.
 
 NemotronH has no `gate_proj`; PEFT refuses `out_proj` and `conv1d` on models with mamba layers, because the fused kernel reads
-their weights directly and would bypass the adapter; its routed experts are stacked parameters, not Linear modules, and stay as they are.
+their weights directly and would bypass the adapter; its routed experts are stacked parameters, not Linear modules: `train.experts` adapts
+them, and without it they stay as they are.
 """
 
 from collections import Counter
@@ -14,6 +15,8 @@ from nemoflow.errors import ConfigError
 AUTO: Literal["auto"] = "auto"
 REFUSED_BY_PEFT = frozenset({"out_proj", "conv1d"})
 """On every model type with mamba layers that PEFT knows (its `_check_lora_target_modules_mamba`)."""
+STACKED_EXPERTS = "_proj_lora_"
+"""What the names of an adapter's stacked tensors on experts hold."""
 WITH_MAMBA = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
 
 
@@ -31,6 +34,12 @@ class TargetReport:
     trainable: int
     quantised: int
     """Parameters of the base held in 4 bits."""
+    routed: int = 0
+    """Parameters of the base's routed experts, which are stacked and no modules of their own."""
+    routed_quantised: int = 0
+    """Of those, held in 4 bits."""
+    routed_trainable: int = 0
+    """Trainable parameters on them."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -43,7 +52,14 @@ class TargetReport:
         return [
             f"LoRA on {sum(self.modules.values())} modules of {self.model_type}: {matched}; left as they are: {skipped}",
             f"{self.parameters:,} parameters, {self.trainable:,} trainable, {self.quantised:,} in 4 bits",
+            *self._of_experts(),
         ]
+
+    def _of_experts(self) -> list[str]:
+        if not self.routed:
+            return []
+        trained = f"{self.routed_trainable:,} trainable on them" if self.routed_trainable else "not adapted"
+        return [f"routed experts: {self.routed:,} of the parameters, {self.routed_quantised:,} of those in 4 bits, {trained}"]
 
 
 def linear_names(model: Any) -> Counter[str]:
@@ -77,20 +93,56 @@ def resolve_targets(model: Any, wanted: Literal["auto"] | Sequence[str]) -> list
     return names
 
 
+def resolve_experts(model: Any) -> list[str]:
+    """Paths of the experts modules to adapt; ConfigError where the model has none whose adapter the runtime would read."""
+    from nemoflow.models.expert_lora import adaptable
+
+    found = sorted(adaptable(model))
+    if not found:
+        raise ConfigError(
+            f"train.experts: {model.config.model_type} has no routed experts that take an adapter; nemotron_h with E layers has"
+        )
+    return found
+
+
 def report_targets(model: Any, targets: Sequence[str]) -> TargetReport:
     """Counts on a model that LoRA was put on."""
     adapted = Counter(path.removesuffix(".base_layer").rpartition(".")[2] for path in _adapted(model))
+    routed = [weight for experts in _routed(model) for weight in experts.parameters(recurse=False)]
+    on_experts = _matrices(model)
     everything = linear_names(model.get_base_model())
     skipped = {name: count for name, count in everything.items() if name not in targets and not _is_lora(name)}
     return TargetReport(
         model_type=model.config.model_type,
-        targets=list(targets),
-        modules=dict(sorted(adapted.items())),
+        targets=sorted({*targets, *(name.rpartition(".")[2] for name in on_experts)}),
+        modules=dict(sorted({**adapted, **on_experts}.items())),
         skipped=dict(sorted(skipped.items())),
         parameters=sum(_count(weight) for name, weight in model.named_parameters() if "lora_" not in name),
         trainable=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         quantised=sum(_count(weight) for weight in model.parameters() if _is_quantised(weight)),
+        routed=sum(_count(weight) for weight in routed),
+        routed_quantised=sum(_count(weight) for weight in routed if _is_quantised(weight)),
+        routed_trainable=sum(
+            weight.numel() for name, weight in model.named_parameters() if weight.requires_grad and STACKED_EXPERTS in name
+        ),
     )
+
+
+def _routed(model: Any) -> list[Any]:
+    from nemoflow.models.experts import is_routed
+
+    return [module for module in model.modules() if is_routed(module)]
+
+
+def _matrices(model: Any) -> dict[str, int]:
+    """Matrices of routed experts with an adapter, by name: `experts.up_proj` 2,944 in Nemotron-3-Nano."""
+    from nemoflow.models.expert_lora import ExpertLora, projections
+
+    counts: Counter[str] = Counter()
+    for module in model.modules():
+        if isinstance(module, ExpertLora):
+            counts.update({f"experts.{part}": module.base_layer.num_experts for part in projections(module.base_layer)})
+    return dict(counts)
 
 
 def _adapted(model: Any) -> list[str]:
