@@ -16,6 +16,7 @@ from nemoflow.steps import (
     RATIONALIZE,
     RELEASE_TEACHER,
     REPORT,
+    SUBMIT,
     TRAIN,
     VERIFY,
 )
@@ -28,6 +29,10 @@ SEEN: Mapping[str, Source] = {
     "rationalized": From("rationalize", "traces"),
 }
 """What the report takes of `collect`."""
+
+
+ASK = "asked for by"
+UNCONFIRMED = "acts on the world, so only with"
 
 
 def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
@@ -61,6 +66,20 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
         workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
+
+
+def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
+    """What a workflow may ask for beyond the report, each by a section of its own; and what is left out, with the reason."""
+    nodes, left_out = [], {}
+    if not workflow.asks_for("submit"):
+        left_out["submit"] = f"{ASK} [submit] with competition and confirm = true"
+    else:
+        node = workflow.node("submit", SUBMIT, {"submission": From("package", "submission"), "report": From("evaluate-adapter", "report")})
+        if getattr(node.config, "confirm", False):
+            nodes.append(node)
+        else:
+            left_out["submit"] = f"{UNCONFIRMED} submit.confirm = true"
+    return nodes, left_out
 
 
 def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict[str, Source]:

@@ -22,6 +22,7 @@ from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
 from nemoflow.steps.select import SELECT
 from nemoflow.steps.sketch import SKETCH
+from nemoflow.steps.submit import SUBMIT
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
@@ -49,6 +50,7 @@ __all__ = [
     "REPORT",
     "SELECT",
     "SKETCH",
+    "SUBMIT",
     "TRAIN",
     "VERIFY",
     "WAKE_TEACHER",
@@ -78,5 +80,6 @@ STEPS: tuple[Step, ...] = (
     GATE,
     PACKAGE,
     REPORT,
+    SUBMIT,
     RELEASE_TEACHER,
 )
