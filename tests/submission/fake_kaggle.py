@@ -6,6 +6,7 @@ that `environment` names is this server, on a port of its own.
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ def _handler(board: FakeKaggle) -> type[BaseHTTPRequestHandler]:
                 answer = board.answer(method, body)
                 if method == "CreateSubmission" and board.dies_after_create:
                     board.dies_after_create = False
-                    return self.connection.close()
+                    return self.connection.shutdown(socket.SHUT_RDWR)
             return self.say(200, answer)
 
         def do_PUT(self) -> None:

@@ -99,7 +99,7 @@ def pick(refs: tuple[str, ...], root: str, competition: str | None) -> None:
 @click.option("--max-errors", type=click.IntRange(0), default=2, show_default=True, help="Send nothing after so many errors in a row.")
 @click.option("--wait-s", type=click.FloatRange(0), default=7200.0, show_default=True, help="Seconds to wait for the score.")
 @click.option("--poll-s", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds between two looks.")
-@click.option("--settle-s", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds until the server lists what it took.")
+@click.option("--settle-s", type=click.FloatRange(0), default=180.0, show_default=True, help="Seconds until the server lists what it took.")
 def send(
     archive: Path,
     root: str,

@@ -131,7 +131,7 @@ class Calibration:
             f"a board score over {self.board_problems} rows is itself a draw: {self.points[-1].board:.3f} is {low:.3f} to {high:.3f} on others",
         ]
         if count < FEW:
-            said.append(f"{count} point{'s' if count > 1 else ''} say little: read the interval, not the figure")
+            said.append(f"{count} point{'s say' if count > 1 else ' says'} little: read the interval, not the figure")
         if self.line is not None:
             slope = self.line.slope
             use = "the line predicts" if self.uses_line else "1 is within it, so the offset predicts"

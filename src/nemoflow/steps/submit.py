@@ -36,7 +36,7 @@ class SubmitConfig(Config):
     """Seconds to wait for the score; what comes later `nemoflow submissions refresh` fetches."""
     poll_s: float = tuning(60.0, gt=0)
     """Seconds between two looks."""
-    settle_s: float = tuning(60.0, ge=0)
+    settle_s: float = tuning(180.0, ge=0)
     """Seconds after which a submission that a killed attempt sent stands in the server's list, or never will."""
 
 

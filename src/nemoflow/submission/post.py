@@ -67,7 +67,8 @@ class Rules:
 
     per_day: int = 5
     max_errors: int = 2
-    settle_s: float = 60.0
+    settle_s: float = 180.0
+    """Seconds from "about to send" on after which a submission stands in the server's list or never will; its answer is awaited for 60."""
 
 
 class SentBefore(SubmissionError):
