@@ -12,6 +12,7 @@ from nemoflow.steps import (
     GATE,
     HARVEST,
     MIX,
+    NOTEBOOK,
     PACKAGE,
     RATIONALIZE,
     RELEASE_TEACHER,
@@ -68,9 +69,18 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
     ]
 
 
+def notebook(workflow: Workflow) -> Node:
+    """Notebooks that repeat training and evaluation on Kaggle."""
+    return workflow.node("notebook", NOTEBOOK, {"adapter": From("train", "adapter"), "report": From("evaluate-adapter", "report")})
+
+
 def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
     """What a workflow may ask for beyond the report, each by a section of its own; and what is left out, with the reason."""
     nodes, left_out = [], {}
+    if workflow.asks_for("notebook"):
+        nodes.append(notebook(workflow))
+    else:
+        left_out["notebook"] = f"{ASK} [notebook]"
     if not workflow.asks_for("submit"):
         left_out["submit"] = f"{ASK} [submit] with competition and confirm = true"
     else:

@@ -15,6 +15,7 @@ from nemoflow.steps.load_problems import LOAD_PROBLEMS
 from nemoflow.steps.make_problems import MAKE_PROBLEMS
 from nemoflow.steps.make_student import MAKE_STUDENT
 from nemoflow.steps.mix import MIX
+from nemoflow.steps.notebook import NOTEBOOK
 from nemoflow.steps.package import PACKAGE
 from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
@@ -43,6 +44,7 @@ __all__ = [
     "MAKE_PROBLEMS",
     "MAKE_STUDENT",
     "MIX",
+    "NOTEBOOK",
     "PACKAGE",
     "RATIONALIZE",
     "RELEASE_TEACHER",
@@ -80,6 +82,7 @@ STEPS: tuple[Step, ...] = (
     GATE,
     PACKAGE,
     REPORT,
+    NOTEBOOK,
     SUBMIT,
     RELEASE_TEACHER,
 )
