@@ -39,7 +39,9 @@ def test_an_adapter_without_a_manifest_gives_notebooks_with_the_defaults_that_sa
     (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
     one, two = (write(tmp_path / name, {"adapter": tmp_path / "adapter"}, owner="me", competition="contest") for name in "ab")
     names = sorted(path.relative_to(one).as_posix() for path in one.rglob("*") if path.is_file())
-    assert names == [f"{name}/{file}" for name in ("nemoflow-score", "nemoflow-train") for file in ("kernel-metadata.json", f"{name}.ipynb")]
+    assert names == [
+        f"{name}/{file}" for name in ("nemoflow-score", "nemoflow-train") for file in ("kernel-metadata.json", f"{name}.ipynb")
+    ]
     assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
     notebook = nbformat.read(one / "nemoflow-train" / "nemoflow-train.ipynb", as_version=4)
     nbformat.validate(notebook)
@@ -63,7 +65,13 @@ def test_the_notebooks_train_score_and_submit_without_a_network_what_the_run_did
     for file in adapter.iterdir():
         os.link(file, mounted / "nemoflow-adapter" / file.name)
     sources = {"adapter": "run://r/node/adapter", "report": "run://s/node/report"}
-    places = {"input_dir": str(mounted), "output_dir": str(tmp_path / "working"), "model": "tiny-base", "competition": "contest", "limit": 0}
+    places = {
+        "input_dir": str(mounted),
+        "output_dir": str(tmp_path / "working"),
+        "model": "tiny-base",
+        "competition": "contest",
+        "limit": 0,
+    }
     (tmp_path / "working").mkdir()
     made = write(train.root, sources, **places)
     said = execute(made / "nemoflow-train" / "nemoflow-train.ipynb")

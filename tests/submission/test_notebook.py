@@ -10,7 +10,11 @@ from nemoflow.submission.notebook import Sets, metadata, score_notebook, to_byte
 NAMES = ("owner", "corpus", "wheels", "adapter", "problems", "model", "model_source", "competition", "input_dir", "output_dir")
 SETS = Sets(**{name: name for name in NAMES})
 NOTHING = figures({})
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3), max_leaves=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3),
+    max_leaves=6,
+)
 
 
 def manifest(**fields: object) -> dict:

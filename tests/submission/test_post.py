@@ -52,7 +52,7 @@ def test_what_is_sent_stands_on_the_board_and_in_the_ledger_with_both_scores(kag
 def test_the_same_bytes_or_the_same_adapter_are_never_sent_twice(kaggle, ledger, tmp_path):
     board = KaggleBoard("contest")
     wait(post(candidate(tmp_path), board, ledger, QUICK, QUIET), board, ledger, 5, 0.05, QUIET)
-    with pytest.raises(SentBefore, match="the same bytes were submitted .* as 1000 .complete, board 0.86."):
+    with pytest.raises(SentBefore, match=r"the same bytes were submitted .* as 1000 .complete, board 0.86."):
         post(candidate(tmp_path), board, ledger, QUICK, QUIET)
     with pytest.raises(SentBefore, match="the same adapter, in a zip of other bytes"):
         post(candidate(tmp_path, b"other zip", files={"adapter_config.json": b"adapter".hex()}), board, ledger, QUICK, QUIET)
@@ -118,7 +118,7 @@ def test_after_errors_in_a_row_nothing_is_sent_until_somebody_says_so(kaggle, le
     kaggle.add("fine", days_ago=3, status="COMPLETE", publicScore="0.5")
     for days in (2, 1):
         kaggle.add("bad", days_ago=days, status="ERROR", errorDescription="Evaluation metric raised an unexpected error")
-    with pytest.raises(SubmissionError, match="the last 2 submissions ended in an error .*unexpected error"):
+    with pytest.raises(SubmissionError, match=r"the last 2 submissions ended in an error .*unexpected error"):
         post(candidate(tmp_path), KaggleBoard("contest"), ledger, QUICK, QUIET)
     assert "upload" not in kaggle.asked
     assert post(candidate(tmp_path), KaggleBoard("contest"), ledger, Rules(max_errors=3), QUIET).status == "pending"
@@ -192,7 +192,7 @@ def test_a_row_that_is_none_is_named(tmp_path):
     rows = tmp_path / "ledgers" / "submissions" / "contest"
     rows.mkdir(parents=True)
     (rows / "1.jsonl").write_text('{"v": 1, "kind": "lost", "at": ""}\n')
-    with pytest.raises(InputError, match="ledger submissions/contest: row 1: kind: .* got 'lost'"):
+    with pytest.raises(InputError, match=r"ledger submissions/contest: row 1: kind: .* got 'lost'"):
         Ledger(ledgers(open_store(str(tmp_path))), "contest").entries()
 
 

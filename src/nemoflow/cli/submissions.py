@@ -1,6 +1,7 @@
 """`nemoflow submissions`: the ledger of what was sent to a competition, and what the board said of it."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ def submissions() -> None:
 @submissions.command("list")
 @ROOT
 @COMPETITION
-@click.option("--board-problems", type=click.IntRange(1), default=250, show_default=True, help="Rows of the hidden half that the board scores.")
+@click.option(
+    "--board-problems", type=click.IntRange(1), default=250, show_default=True, help="Rows of the hidden half that the board scores."
+)
 @click.option("--plot", type=click.Path(path_type=Path), default=None, metavar="FILE.svg", help="Draw local against board score.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def list_(root: str, competition: str | None, board_problems: int, plot: Path | None, as_json: bool) -> None:
@@ -131,7 +134,7 @@ def send(
         raise ConfigError(f"nothing was sent to {competition}: a submission cannot be taken back, so it is made only with --confirm")
     board = KaggleBoard(competition)
     with stop_on_signals() as stopping:
-        progress = progress_for(click.get_text_stream("stderr"))
+        progress = progress_for(sys.stderr)
         progress.start("submitting", candidate.path.stat().st_size)
         around = Surroundings(progress.note, progress.advance, stopping)
         entry = post(candidate, board, ledger, Rules(per_day, max_errors, settle_s), around)

@@ -14,9 +14,9 @@ from typing import Any
 from nemoflow.evaluation.score import wilson
 
 T_95 = (
-    (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-    + (2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086)
-    + (2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
 """Student's t that leaves 2.5 % on each side, for 1 to 30 degrees of freedom."""
 LINE_POINTS = 5
@@ -125,10 +125,11 @@ class Calibration:
         count = len(self.points)
         if self.offset is None:
             return ["no submission has both a local and a board score; nothing is known of how they go together"]
-        low, high = wilson(round(self.points[-1].board * self.board_problems), self.board_problems)
+        last = self.points[-1].board
+        low, high = wilson(round(last * self.board_problems), self.board_problems)
         said = [
             f"next board score less local: {self.offset}, 95 %, from {count} submission{'s' if count > 1 else ''}",
-            f"a board score over {self.board_problems} rows is itself a draw: {self.points[-1].board:.3f} is {low:.3f} to {high:.3f} on others",
+            f"a board score over {self.board_problems} rows is itself a draw: {last:.3f} is {low:.3f} to {high:.3f} on others",
         ]
         if count < FEW:
             said.append(f"{count} point{'s say' if count > 1 else ' says'} little: read the interval, not the figure")

@@ -94,8 +94,9 @@ def _joined(points: Sequence[tuple[float, float]]) -> str:
 
 def _point(point: Point, board_problems: int, across: Callable[[float], float], up: Callable[[float], float]) -> str:
     left, right, below, above = _bounds(point, board_problems)
-    x, y = across(point.local), up(point.board)
+    x, y = f"{across(point.local):.1f}", f"{up(point.board):.1f}"
+    reach = f"M{across(left):.1f} {y}H{across(right):.1f}M{x} {up(below):.1f}V{up(above):.1f}"
     return (
-        f'<path class="whisker" fill="none" opacity="0.45" d="M{across(left):.1f} {y:.1f}H{across(right):.1f}M{x:.1f} {up(below):.1f}V{up(above):.1f}"/>'
-        f'<circle class="adapter" cx="{x:.1f}" cy="{y:.1f}" r="4.5"><title>{text(point.name)}</title></circle>'
+        f'<path class="whisker" fill="none" opacity="0.45" d="{reach}"/>'
+        f'<circle class="adapter" cx="{x}" cy="{y}" r="4.5"><title>{text(point.name)}</title></circle>'
     )

@@ -150,7 +150,9 @@ def _run_step(
                 place.store.delete(f"{key}/{name}")
         outcome = _skipped_input(node, place)
         if outcome is None:
-            context = Context(shard, place.progress, scratch, StoredRows(place.store), ledgers(place.store), place.stopping, place.holder_pid)
+            context = Context(
+                shard, place.progress, scratch, StoredRows(place.store), ledgers(place.store), place.stopping, place.holder_pid
+            )
             outcome = node.step.run(node.config, inputs, outputs, context)
         return Manifest(
             run=place.run,

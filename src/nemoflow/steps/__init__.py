@@ -1,6 +1,7 @@
 """The steps, one a file, in the order in which a pipeline uses them."""
 
 from nemoflow.flow.step import Step
+from nemoflow.steps.cards import CARDS
 from nemoflow.steps.cluster import CLUSTER
 from nemoflow.steps.decontaminate import DECONTAMINATE
 from nemoflow.steps.dedup import DEDUP
@@ -17,6 +18,7 @@ from nemoflow.steps.make_student import MAKE_STUDENT
 from nemoflow.steps.mix import MIX
 from nemoflow.steps.notebook import NOTEBOOK
 from nemoflow.steps.package import PACKAGE
+from nemoflow.steps.publish import PUBLISH
 from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
 from nemoflow.steps.repair_gold import REPAIR_GOLD
@@ -30,6 +32,7 @@ from nemoflow.steps.wake_teacher import WAKE_TEACHER
 
 __all__ = [
     "STEPS",
+    "CARDS",
     "CLUSTER",
     "DECONTAMINATE",
     "DEDUP",
@@ -46,6 +49,7 @@ __all__ = [
     "MIX",
     "NOTEBOOK",
     "PACKAGE",
+    "PUBLISH",
     "RATIONALIZE",
     "RELEASE_TEACHER",
     "REPAIR_GOLD",
@@ -83,6 +87,8 @@ STEPS: tuple[Step, ...] = (
     PACKAGE,
     REPORT,
     NOTEBOOK,
+    CARDS,
+    PUBLISH,
     SUBMIT,
     RELEASE_TEACHER,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from nemoflow.errors import InputError
 from nemoflow.records import Record
@@ -59,7 +59,7 @@ class Event(Record):
     sha256: str = ""
     """Of the zip; empty for `picks`."""
     bytes: int = 0
-    files: dict[str, str] = {}
+    files: Mapping[str, str] = Field({})
     """Name in the zip -> sha256, so that the same adapter in another zip is known too."""
     message: str = ""
     local: LocalScore | None = None

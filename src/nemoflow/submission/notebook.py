@@ -49,7 +49,10 @@ def train_notebook(sets: Sets, config: Mapping[str, Any], known: Figures) -> dic
             Cell("markdown", _head("Train the adapter, without a network", TRAIN_WORDS, [sets.corpus, sets.wheels, sets.model], known)),
             Cell("code", _places(sets, CORPUS=(sets.corpus, "*.jsonl*"), MODEL=(sets.model, "config.json"))),
             Cell("code", _install(sets)),
-            Cell("markdown", "The recipe, as the run had it. A stopped notebook goes on from its last checkpoint where `ROOT` is still there."),
+            Cell(
+                "markdown",
+                "The recipe, as the run had it. A stopped notebook goes on from its last checkpoint where `ROOT` is still there.",
+            ),
             Cell("code", f"CONFIG = {_literal(config)}\n\n{TRAIN}"),
             Cell("code", LOSS),
             Cell("markdown", "Every rule of the contest's runtime is checked; the zip is what *Submit to competition* takes."),
@@ -64,9 +67,7 @@ def score_notebook(sets: Sets, config: Mapping[str, Any], known: Figures, expect
         [
             Cell(
                 "markdown",
-                _head(
-                    "Score the adapter, and submit it", SCORE_WORDS, [sets.adapter, sets.problems, sets.wheels, sets.model], known
-                ),
+                _head("Score the adapter, and submit it", SCORE_WORDS, [sets.adapter, sets.problems, sets.wheels, sets.model], known),
             ),
             Cell(
                 "code",
@@ -164,20 +165,22 @@ def _install(sets: Sets) -> str:
 
 
 TRAIN_WORDS = "QLoRA on the corpus by nemoflow's step `train`; then `package` checks the adapter and makes `submission.zip`."
-SCORE_WORDS = "The contest's metric on held-out problems by nemoflow's step `evaluate`; then `package` checks the adapter and makes `submission.zip`."
+SCORE_WORDS = (
+    "The contest's metric on held-out problems by nemoflow's step `evaluate`; then `package` checks the adapter and makes `submission.zip`."
+)
 SUBMIT_WORDS = (
-    "The zip lies in the output folder: *Submit to competition* takes it from there. To submit it from here instead, switch the internet on, "
-    "give the notebook the secrets `KAGGLE_USERNAME` and `KAGGLE_KEY` as variables, and set `CONFIRM = True`. It cannot be taken back."
+    "The zip lies in the output folder: *Submit to competition* takes it from there. To submit it from here instead, switch the "
+    "internet on, give the notebook the secrets `KAGGLE_USERNAME` and `KAGGLE_KEY` as variables, and set `CONFIRM = True`. It cannot be taken back."
 )
 FIND_HEAD = "import importlib.util, json, shutil, subprocess, sys\nfrom pathlib import Path\n"
-FIND = '''
+FIND = """
 def find(name, file):
     found = sorted(path for path in INPUT.rglob(file) if name in path.relative_to(INPUT).parts)
     if not found:
         raise FileNotFoundError(f"no {file} of {name} below {INPUT}: add it to the notebook")
     return found[0].parent
-'''.strip()
-INSTALL = '''
+""".strip()
+INSTALL = """
 if importlib.util.find_spec("nemoflow") is None:
     wheels = find(WHEELS, "nemoflow-*.whl")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(wheels), "nemoflow[train,kaggle]"]
@@ -194,36 +197,37 @@ def nemoflow(*words):
 
 
 nemoflow("--version")
-'''.strip()
-TRAIN = '''
+""".strip()
+TRAIN = """
 nemoflow("step", "train", "--input", f"corpus={CORPUS}", "--input", f"model={MODEL}", "--set", json.dumps(CONFIG), "--root", ROOT)
 ADAPTER = ROOT / "runs/steps/train/adapter"
-'''.strip()
-LOSS = '''
+""".strip()
+LOSS = """
 log = [json.loads(line) for line in (ADAPTER / "log.jsonl").read_text().splitlines()]
 for row in log[:: max(1, len(log) // 10)]:
     print(f"step {row['step']:>6}  loss {row['loss']:.4f}")
 print(f"step {log[-1]['step']:>6}  loss {log[-1]['loss']:.4f}")
-'''.strip()
-PACKAGE = '''
+""".strip()
+PACKAGE = """
 nemoflow("step", "package", "--input", f"adapter={ADAPTER}", "--input", f"model={MODEL}", "--root", ROOT)
 SUBMISSION = ROOT / "runs/steps/package/submission"
 shutil.copy(SUBMISSION / "submission.zip", OUTPUT)
 print((SUBMISSION / "receipt.json").read_text())
-'''.strip()
-SCORE = '''
+""".strip()
+SCORE = """
 wired = [f"problems={PROBLEMS}", f"model={MODEL}", f"adapter={ADAPTER}"]
 nemoflow("step", "evaluate", *(word for one in wired for word in ("--input", one)), "--set", json.dumps(CONFIG), "--root", ROOT)
 REPORT = ROOT / "runs/steps/evaluate/report"
-'''.strip()
-COMPARE = '''
+""".strip()
+COMPARE = """
 report = json.loads((REPORT / "report.json").read_text())
-for name, counts in {"all": report, **report["kinds"]}.items():
-    print(f"{name:<24} {counts['right']:>5} of {counts['problems']:>5}  {counts['accuracy']:.3f} ({counts['low']:.3f} to {counts['high']:.3f})")
+for name, found in {"all": report, **report["kinds"]}.items():
+    interval = f"({found['low']:.3f} to {found['high']:.3f})"
+    print(f"{name:<24} {found['right']:>5} of {found['problems']:>5}  {found['accuracy']:.3f} {interval}")
 if EXPECTED:
     print(f"the run itself had {EXPECTED['accuracy']:.3f} ({EXPECTED['low']:.3f} to {EXPECTED['high']:.3f})")
-'''.strip()
-SUBMIT = '''
+""".strip()
+SUBMIT = """
 if CONFIRM:
     nemoflow("submissions", "send", SUBMISSION, "--competition", COMPETITION, "--report", REPORT, "--root", ROOT, "--confirm")
-'''.strip()
+""".strip()
