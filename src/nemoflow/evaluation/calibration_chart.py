@@ -28,10 +28,10 @@ def calibration_svg(found: Calibration) -> str:
     low, high = ticks[0], ticks[-1]
 
     def across(share: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (min(max(share, low), high) - low) / (high - low)
+        return LEFT + (WIDTH - LEFT - RIGHT) * (share - low) / (high - low)
 
     def up(share: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (min(max(share, low), high) - low) / (high - low)
+        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (share - low) / (high - low)
 
     parts = [f'<rect class="sheet" width="{WIDTH}" height="{HEIGHT}"/>', *_titles(found)]
     for tick in ticks:
@@ -41,7 +41,8 @@ def calibration_svg(found: Calibration) -> str:
         parts.append(f'<text class="muted" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
         parts.append(f'<text class="muted" x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{tick:.3g}</text>')
     parts.append(f'<line class="equal" x1="{across(low):.1f}" y1="{up(low):.1f}" x2="{across(high):.1f}" y2="{up(high):.1f}"/>')
-    parts.append(_band(found, low, high, across, up))
+    frame = f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"/>'
+    parts.append(f'<clipPath id="frame">{frame}</clipPath><g clip-path="url(#frame)">{_band(found, low, high, across, up)}</g>')
     parts += [_point(point, found.board_problems, across, up) for point in found.points]
     parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">local accuracy</text>')
     said = "; ".join(f"{point.name}: local {point.local:.3f}, board {point.board:.3f}" for point in found.points) or "no submission yet"
@@ -55,7 +56,7 @@ def _titles(found: Calibration) -> list[str]:
     count = len(found.points)
     expected = f"; next is local {found.offset}" if found.offset else ""
     return [
-        '<text class="strong" x="8" y="18">Board score against local score</text>',
+        '<text class="strong" x="8" y="18">Board score (up) against local score (across)</text>',
         f'<text class="muted" x="8" y="36">{count} submission{"" if count == 1 else "s"}{text(expected)}</text>',
     ]
 

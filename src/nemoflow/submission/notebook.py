@@ -170,7 +170,7 @@ SCORE_WORDS = (
 )
 SUBMIT_WORDS = (
     "The zip lies in the output folder: *Submit to competition* takes it from there. To submit it from here instead, switch the "
-    "internet on, give the notebook the secrets `KAGGLE_USERNAME` and `KAGGLE_KEY` as variables, and set `CONFIRM = True`. It cannot be taken back."
+    "internet on, give the notebook `KAGGLE_USERNAME` and `KAGGLE_KEY` as variables, and set `CONFIRM = True`. It cannot be taken back."
 )
 FIND_HEAD = "import importlib.util, json, shutil, subprocess, sys\nfrom pathlib import Path\n"
 FIND = """
