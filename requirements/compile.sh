@@ -15,7 +15,7 @@ image() { lock --python-platform x86_64-manylinux_2_28 --only-binary :all: "$@";
 echo uv | compile - -o requirements/uv.txt
 compile pyproject.toml -o requirements/base.txt
 echo "torch==$torch" | compile pyproject.toml --all-extras --group dev --constraint - -o requirements/dev.txt
-echo 'kubernetes>=34' | image pyproject.toml --extra curate --extra server - -o requirements/data.txt  # waking a Deployment is a light step
+echo 'kubernetes>=34' | image pyproject.toml --extra curate --extra kaggle --extra publish --extra server - -o requirements/data.txt  # waking a Deployment is a light step
 printf 'torch==%s\n' "$torch" | image pyproject.toml --extra curate --extra embed - -o requirements/data-embed.txt
 printf 'torch==%s\n' "$torch" | image pyproject.toml --extra train - -o requirements/train.txt
 echo vllm | image pyproject.toml - -o requirements/teacher-gpu.txt

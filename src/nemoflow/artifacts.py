@@ -34,6 +34,12 @@ Report = Kind("Report")
 """An evaluation's outcome (`report.json`) or a page (`index.html`)."""
 Submission = Kind("Submission")
 """`submission.zip` and its receipt."""
+Notebooks = Kind("Notebooks")
+"""A folder for each notebook, with what Kaggle's client needs to push it."""
+Cards = Kind("Cards")
+"""Model card, dataset card and write-up."""
+Receipt = Kind("Receipt")
+"""`receipt.json`: what an outside service took, and what it said of it."""
 Endpoint = Kind("Endpoint")
 """`endpoint.json`: URL, model and revision of a model that answers."""
 Files = Kind("Files")

@@ -9,6 +9,8 @@
     |-- ClaimError               75   another process holds the address
     |-- ProviderError            75   a model endpoint is away, overloaded or talks nonsense: waiting helps
     |   `-- ProviderRefused       2   a model endpoint says no for good (401, 404, 400): waiting does not help
+    |-- ServiceError             75   an outside service (Kaggle, a hub) is away, overloaded, or has no room left today
+    |   `-- ServiceRefused        2   an outside service says no for good: no such competition, no right, not what it takes
     |-- GivenUp                  69   a passing failure (75) came back more often than the node may try again
     |-- SandboxError             75   the place where a model's code runs is away, full or broken
     |-- ClusterError             75   the API server of a cluster is away or busy
@@ -76,6 +78,18 @@ class ProviderError(NemoflowError):
 
 class ProviderRefused(ProviderError):
     """A model endpoint refused in a way that waiting does not cure."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class ServiceError(NemoflowError):
+    """An outside service that results are sent to failed in a way that waiting may cure."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class ServiceRefused(ServiceError):
+    """An outside service refused in a way that waiting does not cure."""
 
     exit_code = EXIT_BAD_INPUT
 

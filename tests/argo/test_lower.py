@@ -55,6 +55,16 @@ def test_each_edge_of_the_pipeline_is_a_dependency_and_nothing_else_but_the_clea
 
 @slowly
 @given(pipelines())
+def test_a_nodes_own_secret_reaches_its_pod_and_no_other(pipeline):
+    mine = next(iter(pipeline.by_name))
+    made = templates(lowered(pipeline, step_secrets={mine: "kaggle-keys"}))
+    for name in pipeline.by_name:
+        seen = [one["secretRef"]["name"] for one in made[name]["container"]["envFrom"] if "secretRef" in one]
+        assert seen == (["nemoflow-s3", "kaggle-keys"] if name == mine else ["nemoflow-s3"])
+
+
+@slowly
+@given(pipelines())
 def test_each_pods_command_line_is_one_that_the_command_takes_for_this_very_node(pipeline):
     made = lowered(pipeline)
     for node in pipeline.by_name.values():

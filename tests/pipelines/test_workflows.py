@@ -1,5 +1,6 @@
 """Every shipped workflow file builds its pipeline, and its comments name real fields."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,9 @@ def test_every_step_is_used_by_a_shipped_pipeline_and_named_as_its_file():
     for step in STEPS:
         assert step.run.__module__ == f"nemoflow.steps.{step.name.replace('-', '_')}"
     used = {node.step.name for path in SHIPPED for node in build_pipeline(load_workflow(path), PIPELINES).by_name.values()}
-    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep"}
-    # the first is wired where the workflow names a public set, the second where somebody wants one answer a problem, the last three where
-    # a pipeline compares problems in shards
+    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep", "cards", "publish", "submit"}
+    # the first is wired where the workflow names a public set, the second where somebody wants one answer a problem, the next three where
+    # a pipeline compares problems in shards, the last three where a workflow asks for them
     assert {step.name for step in STEPS} - used <= elsewhere
 
 
@@ -55,3 +56,55 @@ def test_a_public_set_may_be_only_to_learn_from_and_is_compared_with_the_own_pro
     assert pipeline.by_name["harvest-public"].edges["own"].node == "load-problems"
     order = list(pipeline.by_name)
     assert order.index("harvest-public") < order.index("wake-teacher")
+
+
+COMPETITION = next(path for path in SHIPPED if path.stem == "competition")
+
+
+def last_of(**sets: object) -> tuple[list[str], dict[str, str]]:
+    pipeline = build_pipeline(
+        load_workflow(COMPETITION, json.dumps({name.replace("__", "."): value for name, value in sets.items()})), PIPELINES
+    )
+    names = list(pipeline.by_name)
+    return names[names.index("report") + 1 : -1], dict(pipeline.left_out)
+
+
+def test_what_acts_on_the_world_is_off_until_it_is_asked_for_and_confirmed():
+    nodes, left_out = last_of()
+    assert (nodes, list(left_out)) == ([], ["notebook", "cards", "publish", "submit"])
+    assert left_out["submit"] == "asked for by a section [submit]"
+    nodes, left_out = last_of(submit__competition="contest", notebook__owner="team")
+    assert (nodes, left_out["submit"]) == (["notebook"], "acts on the world, so only with submit.confirm = true")
+    nodes, left_out = last_of(submit__competition="contest", submit__confirm=True)
+    assert (nodes, "submit" in left_out) == (["submit"], False)
+
+
+def test_publishing_brings_cards_and_wants_a_licence_before_anything_runs():
+    asked = {"publish__model_repo": "team/adapter", "publish__confirm": True}
+    with pytest.raises(ConfigError, match=r"cards\.licence: missing; publish\.model_repo publishes nothing without one"):
+        last_of(**asked)
+    assert last_of(**asked, cards__licence="other")[0] == ["cards", "publish"]
+    with pytest.raises(ConfigError, match=r"cards\.corpus_licence: missing"):
+        last_of(**asked, cards__licence="other", publish__dataset_repo="team/corpus")
+
+
+def test_a_section_of_a_node_that_is_off_is_still_checked():
+    with pytest.raises(ConfigError, match=r"submit\.competition: .* got 'not a name'"):
+        last_of(submit__competition="not a name")
+    with pytest.raises(ConfigError, match="pipeline 'competition' has no such node"):
+        last_of(submitt__competition="contest")
+
+
+def test_only_what_may_be_refused_is_wired_to_the_gate_or_to_what_the_gate_lets_through():
+    asked = {
+        "publish__model_repo": "a/b",
+        "publish__confirm": True,
+        "cards__licence": "x",
+        "submit__competition": "c",
+        "submit__confirm": True,
+    }
+    sets = json.dumps({name.replace("__", "."): value for name, value in asked.items()})
+    nodes = build_pipeline(load_workflow(COMPETITION, sets), PIPELINES).by_name
+    assert nodes["publish"].edges["gate"].node == "gate"
+    assert nodes["submit"].edges["submission"].node == "package"
+    assert "submission" in nodes["submit"].step.required_inputs

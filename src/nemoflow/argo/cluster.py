@@ -173,6 +173,8 @@ class Cluster(Config):
     """Who the pods are."""
     s3: S3 = S3()
     """How pods come by the bucket."""
+    step_secrets: dict[str, Name] = Field({})
+    """Secrets by the name of a node, such as `submit`: that pod alone sees their keys, as variables."""
     keep: Keep = Keep()
     """How long what is over stays."""
     gpu_classes: dict[str, GpuClass] = Field({})
@@ -194,6 +196,11 @@ class Cluster(Config):
                 if wanted not in self.pools:
                     raise ValueError(f"workflows.{name}.pools names {wanted!r}: known are {', '.join(self.pools)}")
         return self
+
+    def secrets(self, node: Node) -> tuple[str, ...]:
+        """Secrets that a node's pod sees: the bucket's, and its own."""
+        own = self.step_secrets.get(node.name)
+        return (self.s3.secret, own) if own else (self.s3.secret,)
 
     def image(self, node: Node) -> str:
         """The image that a node's step wants."""

@@ -142,7 +142,7 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
         env=[Env(name=key, value=value) for key, value in environment.items()],
         env_from=[
             m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name=cluster.s3.config)),
-            m.EnvFromSource(secret_ref=m.SecretEnvSource(name=cluster.s3.secret)),
+            *(m.EnvFromSource(secret_ref=m.SecretEnvSource(name=secret)) for secret in cluster.secrets(node)),
         ],
         labels={"nemoflow/step": node.name, "nemoflow/pool": pool_name, **queue_labels(pool)},
         resources=m.ResourceRequirements.model_validate(resources(cluster, pool)),

@@ -1,6 +1,7 @@
 """submit: look whether a run can start, then send template and Workflow; stop a run; find the runs of a namespace."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,8 @@ def check_cluster(api: Api, cluster: Cluster, request: Request) -> list[str]:
     if not api.serves("workflowtemplates"):
         raise ClusterRefused(f"{api.host}: Argo Workflows is not installed there (no argoproj.io/v1alpha1 workflowtemplates)")
     accounts = {cluster.service_accounts.step, *cluster.service_accounts.steps.values()}
-    wanted = [("serviceaccounts", name) for name in sorted(accounts)] + [("secrets", cluster.s3.secret), ("configmaps", cluster.s3.config)]
+    wanted = [("serviceaccounts", name) for name in sorted(accounts)] + [("configmaps", cluster.s3.config)]
+    wanted += [("secrets", name) for name in sorted({cluster.s3.secret, *_secrets(request.template)})]
     unseen = [f"{kind}/{name}" for kind, name in wanted if not _is_there(api, kind, name)]
     for workflow in api.items("workflows", {RUN_LABEL: request.run}):
         if (workflow.get("status") or {}).get("phase") not in OVER:
@@ -92,6 +94,14 @@ def check_cluster(api: Api, cluster: Cluster, request: Request) -> list[str]:
     api.apply("workflowtemplates", request.template, dry=True)
     api.create("workflows", request.workflow, dry=True)
     return unseen
+
+
+def _secrets(template: Any) -> Iterator[str]:
+    """Secrets that the containers of a template take variables from."""
+    for container in template["spec"].get("templates") or ():
+        for one in (container.get("container") or {}).get("envFrom") or ():
+            if "secretRef" in one:
+                yield one["secretRef"]["name"]
 
 
 def _is_there(api: Api, kind: str, name: str) -> bool:

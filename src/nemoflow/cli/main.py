@@ -35,6 +35,7 @@ COMMANDS = {
     "metrics": ("nemoflow.cli.metrics:metrics", "Runs, rows, tokens, waits and GPUs as metrics of Prometheus."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
     "verify": ("nemoflow.cli.verify:verify", "Compare answers with gold answers by mathematics: right, wrong or unclear."),
+    "submissions": ("nemoflow.cli.submissions:submissions", "Send zips to Kaggle, and compare local scores with the board's."),
     "sandbox": ("nemoflow.cli.sandbox:sandbox", "Run code that a model wrote where it can harm nobody."),
     "merge": ("nemoflow.cli.merge:merge", "Work an adapter into its base model's weights."),
     "puzzles": ("nemoflow.cli.puzzles:puzzles", "Make, solve, explain and serve the contest's kinds of puzzle."),

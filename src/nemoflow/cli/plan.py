@@ -36,6 +36,8 @@ def plan(workflow: Path, sets: str, root: str | None, run_name: str | None, clus
     for node in made.nodes:
         shards = f" x{node.node.shards}" if node.node.shards > 1 else ""
         click.echo(f"  {node.node.name + shards:<20} {WORDS[node.action]:<11} {node.why}")
+    for name, why in pipeline.left_out.items():
+        click.echo(f"  {name:<20} {'off':<11} {why}")
     if cluster:
         _on_cluster(made, cluster, template_name(workflow), place.store)
 

@@ -25,7 +25,7 @@ from nemoflow.flow.manifest import FailureRecord, InputRecord, Manifest, manifes
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.place import Place, index_key
 from nemoflow.flow.plan import differences, is_transient
-from nemoflow.flow.scratch import StoredRows, StoredScratch
+from nemoflow.flow.scratch import StoredRows, StoredScratch, ledgers
 from nemoflow.flow.step import Context, Outcome, Shard
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -150,7 +150,9 @@ def _run_step(
                 place.store.delete(f"{key}/{name}")
         outcome = _skipped_input(node, place)
         if outcome is None:
-            context = Context(shard, place.progress, scratch, StoredRows(place.store), place.stopping, place.holder_pid)
+            context = Context(
+                shard, place.progress, scratch, StoredRows(place.store), ledgers(place.store), place.stopping, place.holder_pid
+            )
             outcome = node.step.run(node.config, inputs, outputs, context)
         return Manifest(
             run=place.run,

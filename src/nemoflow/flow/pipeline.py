@@ -64,6 +64,8 @@ class Pipeline:
     name: str
     nodes: tuple[Node, ...]
     cleanup: Node | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Nodes that the workflow could have and has not, with the reason; the file may hold their sections."""
 
     def __post_init__(self) -> None:
         seen: dict[str, Node] = {}

@@ -5,11 +5,13 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from nemoflow.flow.claim import claim
 from nemoflow.flow.fingerprint import digest_path
 from nemoflow.records import Record
 from nemoflow.store import Store, read_rows, write_rows
@@ -70,12 +72,12 @@ class StoredScratch:
 class StoredRows:
     """Rows shared across runs: `traces/{group}/{time}-{random}.jsonl.zst`, each part written whole or not at all."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, room: str = "traces", suffix: str = ".jsonl.zst") -> None:
+        self._store, self._room, self._suffix = store, room, suffix
 
     def parts(self, group: str) -> Iterator[str]:
         """Keys of a group's parts, in the order they were committed."""
-        yield from (entry.key for entry in self._store.list(f"traces/{group}"))
+        yield from (entry.key for entry in self._store.list(f"{self._room}/{group}"))
 
     def part(self, name: str) -> Iterator[dict[str, Any]]:
         """The rows of one part; InputError where somebody tore it, after the rows before the tear."""
@@ -88,6 +90,15 @@ class StoredRows:
 
     def append(self, group: str, rows: Iterable[Record]) -> str:
         """Commit rows as one part; its key."""
-        name = f"traces/{group}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.jsonl.zst"
+        name = f"{self._room}/{group}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}{self._suffix}"
         write_rows(self._store, name, rows)
         return name
+
+    def hold(self, group: str) -> AbstractContextManager[None]:
+        """The group's claim, which lies elsewhere, so that it is no part."""
+        return claim(self._store, f"claims/{self._room}-{group.replace('/', '-')}.json")
+
+
+def ledgers(store: Store) -> StoredRows:
+    """The ledgers under a root: few rows, as plain JSON lines that a person can read."""
+    return StoredRows(store, "ledgers", ".jsonl")

@@ -140,6 +140,10 @@ class SharedRows(Protocol):
         """Commit rows as one part, atomically; its name."""
         ...
 
+    def hold(self, group: str) -> AbstractContextManager[None]:
+        """Be the only one at work on a group while the block lasts; ClaimError where another process is."""
+        ...
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -161,6 +165,8 @@ class Context:
     progress: Progress
     scratch: Scratch
     shared: SharedRows
+    ledgers: SharedRows
+    """What was done to the outside world, by this run and all others under the root."""
     stopping: Callable[[], bool]
     """True once the run was asked to stop: save, then raise `errors.Stopped`."""
     holder_pid: int | None = None

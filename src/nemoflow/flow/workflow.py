@@ -73,6 +73,10 @@ class Workflow:
         """The file's values with the overrides laid in; `make_workflow` takes them again."""
         return {**self.head.model_dump(exclude_defaults=True), **{name: dict(section) for name, section in self.sections.items()}}
 
+    def asks_for(self, name: str) -> bool:
+        """Whether there is a section of this name, be it empty: how a workflow asks for a node that is off by default."""
+        return name in self.sections
+
     def has(self, name: str) -> bool:
         """Whether an outside input is given."""
         return name in self.head.inputs
@@ -143,7 +147,7 @@ def build_pipeline(workflow: Workflow, known: Mapping[str, str]) -> Pipeline:
     make = import_value(path, f"{workflow.where}: pipeline", f"one of {', '.join(known)}, or an import path package.module:function")
     pipeline = _call(make, workflow)
     for name in (*workflow.sections, *workflow.head.shards, *workflow.head.versions):
-        if name not in pipeline.by_name:
+        if name not in pipeline.by_name and (name not in pipeline.left_out or name in workflow.head.versions):
             raise ConfigError(
                 f"{workflow.where}: {name}: pipeline {pipeline.name!r} has no such node; its nodes: {', '.join(pipeline.by_name)}"
             )

@@ -3,7 +3,7 @@
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Pipeline, Source
 from nemoflow.flow.workflow import Workflow
-from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, release, teach
+from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, last, release, teach
 from nemoflow.steps import HARVEST_PUBLIC, LOAD_PROBLEMS, WAKE_TEACHER
 from nemoflow.steps.load_problems import LoadProblemsConfig
 
@@ -29,7 +29,8 @@ def competition(workflow: Workflow) -> Pipeline:
         *curate(workflow, {**LEARNED_FROM, **extra}, problems, held_out),
         *teach(workflow, held_out, model, {**SEEN, **extra}),
     ]
-    return Pipeline("competition", tuple(nodes), cleanup=release(workflow))
+    more, left_out = last(workflow)
+    return Pipeline("competition", (*nodes, *more), cleanup=release(workflow), left_out=left_out)
 
 
 def _require_both_sides(workflow: Workflow, load: Node) -> None:

@@ -1,10 +1,12 @@
 """What the pipelines share: from problems and a woken teacher to a checked zip and a report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Source
 from nemoflow.flow.workflow import Workflow
 from nemoflow.steps import (
+    CARDS,
     DECONTAMINATE,
     DEDUP,
     EVALUATE,
@@ -12,10 +14,13 @@ from nemoflow.steps import (
     GATE,
     HARVEST,
     MIX,
+    NOTEBOOK,
     PACKAGE,
+    PUBLISH,
     RATIONALIZE,
     RELEASE_TEACHER,
     REPORT,
+    SUBMIT,
     TRAIN,
     VERIFY,
 )
@@ -61,6 +66,67 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
         workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
+
+
+def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
+    """What a workflow may ask for beyond the report, each by a section of its own; and what is left out, with the reason."""
+    nodes, left_out = [], {}
+    for name, make in LAST.items():
+        is_asked = workflow.asks_for(name) or (name == "cards" and workflow.asks_for("publish"))
+        node = make(workflow) if is_asked else None
+        if node is None:
+            left_out[name] = f"asked for by a section [{name}]"
+        elif not getattr(node.config, "confirm", True):
+            left_out[name] = f"acts on the world, so only with {name}.confirm = true"
+        else:
+            nodes.append(node)
+    _require_licences(workflow, nodes)
+    return nodes, left_out
+
+
+def notebook(workflow: Workflow) -> Node:
+    """Notebooks that repeat training and evaluation on Kaggle."""
+    return workflow.node("notebook", NOTEBOOK, {"adapter": From("train", "adapter"), "report": From("evaluate-adapter", "report")})
+
+
+def _cards(workflow: Workflow) -> Node:
+    told = {
+        "adapter": From("train", "adapter"),
+        "report": From("evaluate-adapter", "report"),
+        "base": From("evaluate-base", "report"),
+        "gate": From("gate", "decision"),
+        "corpus": From("mix", "corpus"),
+        "submission": From("package", "submission"),
+    }
+    return workflow.node("cards", CARDS, told)
+
+
+def _publish(workflow: Workflow) -> Node:
+    sent = {
+        "cards": From("cards", "cards"),
+        "adapter": From("train", "adapter"),
+        "corpus": From("mix", "corpus"),
+        "gate": From("gate", "decision"),
+    }
+    return workflow.node("publish", PUBLISH, sent)
+
+
+def _submit(workflow: Workflow) -> Node:
+    return workflow.node("submit", SUBMIT, {"submission": From("package", "submission"), "report": From("evaluate-adapter", "report")})
+
+
+LAST: Mapping[str, Callable[[Workflow], Node]] = {"notebook": notebook, "cards": _cards, "publish": _publish, "submit": _submit}
+
+
+def _require_licences(workflow: Workflow, nodes: Sequence[Node]) -> None:
+    """Whoever publishes without a licence hears it before anything runs, not from `publish` at the end."""
+    configs = {node.name: node.config for node in nodes}
+    publish, cards = configs.get("publish"), configs.get("cards")
+    for repo, licence in (("model_repo", "licence"), ("dataset_repo", "corpus_licence")):
+        if getattr(publish, repo, "") and not getattr(cards, licence, ""):
+            raise ConfigError(
+                f"{workflow.where}: cards.{licence}: missing; publish.{repo} publishes nothing without one, such as apache-2.0"
+            )
 
 
 def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict[str, Source]:

@@ -2,7 +2,7 @@
 
 from nemoflow.flow.pipeline import From, Pipeline
 from nemoflow.flow.workflow import Workflow
-from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, release, teach
+from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, notebook, release, teach
 from nemoflow.steps import MAKE_PROBLEMS, MAKE_STUDENT, WAKE_TEACHER
 
 
@@ -16,5 +16,6 @@ def demo(workflow: Workflow) -> Pipeline:
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
         *curate(workflow, LEARNED_FROM, problems, held_out),
         *teach(workflow, held_out, From("make-student", "model"), SEEN),
+        notebook(workflow),
     ]
     return Pipeline("demo", tuple(nodes), cleanup=release(workflow))

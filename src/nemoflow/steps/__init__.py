@@ -1,6 +1,7 @@
 """The steps, one a file, in the order in which a pipeline uses them."""
 
 from nemoflow.flow.step import Step
+from nemoflow.steps.cards import CARDS
 from nemoflow.steps.cluster import CLUSTER
 from nemoflow.steps.decontaminate import DECONTAMINATE
 from nemoflow.steps.dedup import DEDUP
@@ -15,19 +16,23 @@ from nemoflow.steps.load_problems import LOAD_PROBLEMS
 from nemoflow.steps.make_problems import MAKE_PROBLEMS
 from nemoflow.steps.make_student import MAKE_STUDENT
 from nemoflow.steps.mix import MIX
+from nemoflow.steps.notebook import NOTEBOOK
 from nemoflow.steps.package import PACKAGE
+from nemoflow.steps.publish import PUBLISH
 from nemoflow.steps.rationalize import RATIONALIZE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
 from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
 from nemoflow.steps.select import SELECT
 from nemoflow.steps.sketch import SKETCH
+from nemoflow.steps.submit import SUBMIT
 from nemoflow.steps.train import TRAIN
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
 
 __all__ = [
     "STEPS",
+    "CARDS",
     "CLUSTER",
     "DECONTAMINATE",
     "DEDUP",
@@ -42,13 +47,16 @@ __all__ = [
     "MAKE_PROBLEMS",
     "MAKE_STUDENT",
     "MIX",
+    "NOTEBOOK",
     "PACKAGE",
+    "PUBLISH",
     "RATIONALIZE",
     "RELEASE_TEACHER",
     "REPAIR_GOLD",
     "REPORT",
     "SELECT",
     "SKETCH",
+    "SUBMIT",
     "TRAIN",
     "VERIFY",
     "WAKE_TEACHER",
@@ -78,5 +86,9 @@ STEPS: tuple[Step, ...] = (
     GATE,
     PACKAGE,
     REPORT,
+    NOTEBOOK,
+    CARDS,
+    PUBLISH,
+    SUBMIT,
     RELEASE_TEACHER,
 )

@@ -2,8 +2,8 @@
 
 from nemoflow.artifacts import Adapter, Model, Report, Submission
 from nemoflow.config import Config
-from nemoflow.evaluation.decision import FILE, Decision
-from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
+from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
+from nemoflow.steps.leave import refusal
 from nemoflow.submission.doctor import examine
 from nemoflow.submission.package import pack
 
@@ -21,8 +21,8 @@ class PackageConfig(Config):
 
 def run(config: PackageConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Examine, then zip; SubmissionError names tensor and rule."""
-    if "gate" in inputs and (refusal := _refusal(inputs["gate"])):
-        return Outcome(status="skipped", reason=refusal)
+    if refused := refusal(inputs):
+        return Outcome(status="skipped", reason=refused)
     adapter = inputs["adapter"].folder()
     checkup = examine(adapter, inputs["model"].folder(), config.max_rank)
     receipt = pack(adapter, checkup, outputs["submission"].folder(), config.max_bytes, config.base_model_name)
@@ -39,11 +39,6 @@ def run(config: PackageConfig, inputs: Inputs, outputs: Outputs, context: Contex
             "warnings": len(checkup.warnings),
         }
     )
-
-
-def _refusal(gate: InputArtifact) -> str:
-    decision = Decision.from_json(gate.json(FILE), f"{gate.address}/{FILE}")
-    return "" if decision.passed else f"the gate refused the adapter: {decision.reason}"
 
 
 PACKAGE = Step(

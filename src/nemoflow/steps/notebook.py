@@ -1,0 +1,100 @@
+"""notebook: two notebooks for Kaggle that repeat a run's training and evaluation there, without a network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from nemoflow.artifacts import Adapter, Notebooks, Report
+from nemoflow.config import Config
+from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
+from nemoflow.submission.figures import Figures, figures
+from nemoflow.submission.notebook import Sets, metadata, score_notebook, to_bytes, train_notebook
+
+SLUG = r"^[a-z0-9][a-z0-9.-]*$"
+NOT_THERE = ("sandbox_url", "sandbox_token_env")
+"""Fields of `evaluate` that name what only this place has."""
+
+
+class NotebookConfig(Config):
+    """What the data sets are called on Kaggle."""
+
+    owner: str = Field("USERNAME", pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")
+    """Kaggle's name of whoever owns data sets and notebooks."""
+    competition: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
+    """Name of the competition, as in its address; empty attaches none."""
+    corpus: str = Field("nemoflow-corpus", pattern=SLUG)
+    """Data set with the corpus: the `*.jsonl` of `mix`."""
+    wheels: str = Field("nemoflow-wheels", pattern=SLUG)
+    """Data set with the wheels of nemoflow and of what it needs."""
+    adapter: str = Field("nemoflow-adapter", pattern=SLUG)
+    """Data set with the adapter."""
+    problems: str = Field("nemoflow-problems", pattern=SLUG)
+    """Data set with the held-out problems, as JSON lines."""
+    model: str = Field("nemotron-3-nano-30b-a3b-bf16", pattern=SLUG)
+    """A folder's name in the path under which Kaggle mounts the base model."""
+    model_source: str = "metric/nemotron-3-nano-30b-a3b-bf16/transformers/default/1"
+    """Kaggle's name of the base model: OWNER/MODEL/FRAMEWORK/VARIATION/VERSION."""
+    limit: int = Field(200, ge=0, lt=2**32)
+    """Problems that are scored there; 0 is all."""
+    input_dir: str = "/kaggle/input"
+    """Where data sets are mounted."""
+    output_dir: str = "/kaggle/working"
+    """Where results, and `submission.zip`, are written."""
+
+
+def run(config: NotebookConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
+    """Write a folder a notebook, each with its `kernel-metadata.json`."""
+    manifests = {name: opened.manifest for name, opened in inputs.items()}
+    known = figures(manifests, ("adapter", "report"))
+    sets = Sets(**config.model_dump(exclude={"limit"}))
+    folder = outputs["notebooks"].folder()
+    training, asking = _config(manifests["adapter"]), {**_config(manifests.get("report")), "limit": config.limit}
+    written = [
+        _write(folder, sets, TRAIN, train_notebook(sets, training, known), (sets.corpus, sets.wheels)),
+        _write(folder, sets, SCORE, score_notebook(sets, asking, known, _expected(manifests)), (sets.adapter, sets.problems, sets.wheels)),
+    ]
+    for line in known.left_out:
+        context.progress.note(f"left out, {line}")
+    return Outcome(metrics=_counts(written, known))
+
+
+def _config(manifest: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The config that a node had; empty, for the defaults, where it is not known."""
+    config = {} if manifest is None else manifest["config"]
+    return {name: value for name, value in config.items() if name not in NOT_THERE}
+
+
+def _expected(manifests: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float]:
+    manifest = manifests.get("report")
+    metrics = {} if manifest is None else manifest["metrics"]
+    return {name: metrics[name] for name in ("accuracy", "low", "high") if name in metrics}
+
+
+def _write(folder: Path, sets: Sets, kind: tuple[str, str], notebook: Mapping[str, Any], names: Sequence[str]) -> int:
+    name, title = kind
+    target = folder / name
+    target.mkdir()
+    (target / f"{name}.ipynb").write_bytes(to_bytes(notebook))
+    told = json.dumps(metadata(sets, name, title, names), indent=1) + "\n"
+    (target / "kernel-metadata.json").write_text(told, encoding="utf-8")
+    return len(notebook["cells"])
+
+
+def _counts(cells: Sequence[int], known: Figures) -> dict[str, int]:
+    return {"notebooks": len(cells), "cells": sum(cells), "figures": len(known.found), "left_out": len(known.left_out)}
+
+
+TRAIN = ("nemoflow-train", "nemoflow train")
+SCORE = ("nemoflow-score", "nemoflow score")
+
+NOTEBOOK = Step(
+    name="notebook",
+    version=1,
+    config=NotebookConfig,
+    run=run,
+    inputs={"adapter": Adapter, "report": Optional(Report)},
+    outputs={"notebooks": Notebooks},
+)

@@ -1,0 +1,88 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from tests.steps.alone import Alone, write_lines
+from tests.submission.fake_kaggle import fake_kaggle
+from tests.training.tiny import QUICK, puzzles, train_step, untaught
+
+from nemoflow.steps import EVALUATE, NOTEBOOK
+
+EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+print("".join(part.get("text", "") for cell in notebook.cells for part in cell.get("outputs", ())))
+"""
+OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+def execute(path: Path, **environment: str) -> str:
+    told = {**os.environ, **OFFLINE, **environment}
+    done = subprocess.run([sys.executable, "-c", EXECUTE, str(path)], env=told, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def write(root: Path, inputs: dict, **config: object) -> Path:
+    step = Alone(NOTEBOOK, inputs, root)
+    return root / step.run("notebooks", **config).outputs["notebooks"].address
+
+
+def test_an_adapter_without_a_manifest_gives_notebooks_with_the_defaults_that_say_so(tmp_path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    one, two = (write(tmp_path / name, {"adapter": tmp_path / "adapter"}, owner="me", competition="contest") for name in "ab")
+    names = sorted(path.relative_to(one).as_posix() for path in one.rglob("*") if path.is_file())
+    assert names == [
+        f"{name}/{file}" for name in ("nemoflow-score", "nemoflow-train") for file in ("kernel-metadata.json", f"{name}.ipynb")
+    ]
+    assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
+    notebook = nbformat.read(one / "nemoflow-train" / "nemoflow-train.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert "training: no manifest was at hand" in notebook.cells[0].source
+    assert any(cell.source.startswith("CONFIG = {}") for cell in notebook.cells)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_notebooks_train_score_and_submit_without_a_network_what_the_run_did(tmp_path):
+    base, mounted = untaught(tmp_path / "input" / "mounted" / "tiny-base"), tmp_path / "input"
+    train = train_step(tmp_path, base)
+    trained = train.run("r", **QUICK, dropout=0.0)
+    adapter = train.root / trained.outputs["adapter"].address
+    problems = write_lines(mounted / "nemoflow-problems" / "eval.jsonl", puzzles(3))
+    settings = {"max_new_tokens": 8, "threads": 1}
+    Alone(EVALUATE, {"problems": problems, "model": base, "adapter": adapter}, train.root).run("s", **settings)
+    (mounted / "nemoflow-corpus").mkdir()
+    os.link(tmp_path / "corpus.jsonl", mounted / "nemoflow-corpus" / "corpus.jsonl")
+    (mounted / "nemoflow-adapter").mkdir()
+    for file in adapter.iterdir():
+        os.link(file, mounted / "nemoflow-adapter" / file.name)
+    sources = {"adapter": "run://r/node/adapter", "report": "run://s/node/report"}
+    places = {
+        "input_dir": str(mounted),
+        "output_dir": str(tmp_path / "working"),
+        "model": "tiny-base",
+        "competition": "contest",
+        "limit": 0,
+    }
+    (tmp_path / "working").mkdir()
+    made = write(train.root, sources, **places)
+    said = execute(made / "nemoflow-train" / "nemoflow-train.ipynb")
+    assert f"loss {trained.metrics['loss']:.4f}" in said
+    again = tmp_path / "working" / "nemoflow-data" / "runs" / "steps" / "train" / "adapter"
+    assert (again / "adapter_model.safetensors").read_bytes() == (adapter / "adapter_model.safetensors").read_bytes()
+    assert (tmp_path / "working" / "submission.zip").is_file()
+    score = made / "nemoflow-score" / "nemoflow-score.ipynb"
+    score.write_text(score.read_text().replace("CONFIRM = False", "CONFIRM = True"))
+    with fake_kaggle() as board:
+        board.looks_until_scored = 0
+        assert "the run itself had" in execute(score, **board.environment)
+        assert [row["status"] for row in board.submissions] == ["COMPLETE"]
+    assert json.loads((made / "nemoflow-train" / "kernel-metadata.json").read_text())["is_private"]

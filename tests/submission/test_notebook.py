@@ -1,0 +1,57 @@
+import ast
+
+import nbformat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemoflow.submission.figures import figures
+from nemoflow.submission.notebook import Sets, metadata, score_notebook, to_bytes, train_notebook
+
+NAMES = ("owner", "corpus", "wheels", "adapter", "problems", "model", "model_source", "competition", "input_dir", "output_dir")
+SETS = Sets(**{name: name for name in NAMES})
+NOTHING = figures({})
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3),
+    max_leaves=6,
+)
+
+
+def manifest(**fields: object) -> dict:
+    made = {"run": "r", "node": "n", "fingerprint": "0123456789abcdef", "metrics": {}, "config": {}, "outputs": {}, "status": "done"}
+    return {**made, **fields}
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=5))
+def test_any_config_makes_valid_notebooks_whose_cells_are_python_that_gives_it_back(config):
+    for notebook in (train_notebook(SETS, config, NOTHING), score_notebook(SETS, config, NOTHING, {})):
+        nbformat.validate(nbformat.reads(to_bytes(notebook).decode(), as_version=4))
+        sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        trees = [ast.parse(source) for source in sources]
+        held = next(tree.body[0] for tree, source in zip(trees, sources, strict=True) if source.startswith("CONFIG = "))
+        assert ast.literal_eval(held.value) == config
+
+
+def test_the_same_facts_give_the_same_bytes_and_other_cells_other_ids():
+    one, two, other = (train_notebook(SETS, config, NOTHING) for config in ({"r": 4}, {"r": 4}, {"r": 8}))
+    assert to_bytes(one) == to_bytes(two) != to_bytes(other)
+    changed = [a["id"] != b["id"] for a, b in zip(one["cells"], other["cells"], strict=True)]
+    assert sum(changed) == 1
+    assert len({cell["id"] for cell in one["cells"]}) == len(one["cells"])
+
+
+def test_a_notebook_has_the_figures_of_manifests_with_their_source_and_says_what_is_left_out():
+    known = figures({"adapter": manifest(metrics={"loss": 0.25, "steps": 1234}, node="train")}, ("adapter", "report"))
+    head = "".join(train_notebook(SETS, {}, known)["cells"][0]["source"])
+    assert "| training | steps | 1,234 | `r/train 0123456789ab` |" in head
+    assert "| training | loss at the end | 0.2500 |" in head
+    assert "Left out, as no manifest has it: evaluation of the adapter: no manifest was at hand." in head
+    skipped = figures({"submission": manifest(status="skipped", reason="the gate refused")}, ("submission",))
+    assert skipped.left_out == ["submission: the gate refused"]
+
+
+def test_a_pushed_notebook_is_private_on_a_gpu_and_without_a_network():
+    told = metadata(SETS, "nemoflow-train", "nemoflow train", ("corpus", "wheels"))
+    assert (told["is_private"], told["enable_gpu"], told["enable_internet"]) == (True, True, False)
+    assert told["dataset_sources"] == ["owner/corpus", "owner/wheels"]
+    assert (told["id"], told["code_file"]) == ("owner/nemoflow-train", "nemoflow-train.ipynb")
