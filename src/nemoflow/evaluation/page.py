@@ -13,6 +13,7 @@ from nemoflow.evaluation.page_costs import costs_section, samples_section, sprea
 from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
+from nemoflow.evaluation.page_noise import noise_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
@@ -30,6 +31,7 @@ def render(evidence: Evidence) -> str:
             _accuracy_section(evidence, rows),
             gain_section(evidence),
             modes_section(evidence),
+            noise_section(evidence),
             costs_section(evidence, rows),
             spread_section(evidence, rows),
             _learning_section(evidence),
@@ -62,16 +64,27 @@ def _headline(evidence: Evidence) -> str:
         f"{gate_box(evidence.decision)}"
         f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f"{_chance(evidence)}. Scored by {_metric(evidence)}, one greedy attempt each.</p></header>"
+        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}.</p></header>"
     )
 
 
 def _asked(evidence: Evidence) -> str:
     """What was tried: problems, or attempts where each was asked in several modes."""
     attempts, modes = evidence.adapter.overall.problems, len(evidence.adapter.modes)
+    samples = evidence.adapter.overall.samples
+    if samples > 1:
+        asked = f"in {modes} modes, {samples:,} times in each" if modes > 1 else f"{samples:,} times"
+        return f"{attempts:,} attempts (each held-out problem {asked})"
     if modes < 2:
         return f"{attempts:,} held-out problems"
     return f"{attempts:,} attempts (each held-out problem in {modes} modes)"
+
+
+def _drawn(evidence: Evidence) -> str:
+    temperature = evidence.settings.get("temperature", 0)
+    if temperature:
+        return f"drawn at temperature {text(temperature)}, top_p {text(evidence.settings.get('top_p', 1))}"
+    return "greedy" if evidence.adapter.overall.samples > 1 else "one greedy attempt each"
 
 
 def _metric(evidence: Evidence) -> str:
@@ -89,8 +102,8 @@ def _score(name: str, tally: Tally, css: str) -> str:
 
 
 def _chance(evidence: Evidence) -> str:
-    """McNemar's p; none over several modes, since attempts at one problem are not independent."""
-    if len(evidence.adapter.modes) > 1:
+    """McNemar's p; none over several modes or samples, since attempts at one problem are not independent."""
+    if len(evidence.adapter.modes) > 1 or evidence.adapter.overall.samples > 1:
         return ""
     changes = counts(evidence.pairs)
     chance = mcnemar(changes["fixed"], changes["broken"])

@@ -21,8 +21,12 @@ def has_python(mode: str) -> bool:
 
 def message(statement: str, mode: str = "") -> str:
     """The user's message; without a mode it is the contest's own."""
+    return f"{user_message(statement)}\n{told(mode)}" if mode else user_message(statement)
+
+
+def told(mode: str) -> str:
+    """The line that tells a mode; empty without one."""
     if not mode:
-        return user_message(statement)
+        return ""
     effort = mode.partition("+")[0] if mode != PYTHON else ""
-    told = f"Effort: {effort}, with Python." if effort and has_python(mode) else f"Effort: {effort}." if effort else "With Python."
-    return f"{user_message(statement)}\n{told}"
+    return f"Effort: {effort}, with Python." if effort and has_python(mode) else f"Effort: {effort}." if effort else "With Python."

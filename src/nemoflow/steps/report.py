@@ -124,7 +124,7 @@ REJECTS = ("rejected", "duplicates", "contaminated")
 
 REPORT = Step(
     name="report",
-    version=2,
+    version=3,
     config=ReportConfig,
     run=run,
     inputs={
