@@ -4,11 +4,9 @@ The parts are in the order of a reader's questions: what did it learn, on which 
 what was left out, what ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
 """
 
-from importlib.resources import files
-
 from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
 from nemoflow.evaluation.compare import counts, mcnemar
-from nemoflow.evaluation.markup import figure, section, table, text
+from nemoflow.evaluation.markup import figure, section, table, text, whole_page
 from nemoflow.evaluation.page_costs import costs_section, samples_section, spread_section
 from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
@@ -18,12 +16,9 @@ from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_s
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
 
-NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
-
 
 def render(evidence: Evidence) -> str:
     """The whole page."""
-    style = files("nemoflow.evaluation").joinpath("page.css").read_text(encoding="utf-8")
     rows = accuracy_rows(evidence)
     body = "".join(
         (
@@ -43,13 +38,7 @@ def render(evidence: Evidence) -> str:
             lineage_section(evidence),
         )
     )
-    title = f"nemoflow report: {evidence.run}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FETCHED}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>{text(title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
-    )
+    return whole_page(f"nemoflow report: {evidence.run}", body)
 
 
 def _headline(evidence: Evidence) -> str:
