@@ -23,6 +23,7 @@ from nemoflow.steps.report import REPORT
 from nemoflow.steps.select import SELECT
 from nemoflow.steps.sketch import SKETCH
 from nemoflow.steps.train import TRAIN
+from nemoflow.steps.tune_prompt import TUNE_PROMPT
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
 
@@ -50,6 +51,7 @@ __all__ = [
     "SELECT",
     "SKETCH",
     "TRAIN",
+    "TUNE_PROMPT",
     "VERIFY",
     "WAKE_TEACHER",
 ]
@@ -74,6 +76,7 @@ STEPS: tuple[Step, ...] = (
     DECONTAMINATE,
     MIX,
     TRAIN,
+    TUNE_PROMPT,
     EVALUATE,
     GATE,
     PACKAGE,

@@ -53,18 +53,17 @@ class Server:
         self._asking: Asking = Asking(_endpoint(config, inputs, context), sampling, self._asking_config.patience())
         self.name = self._asking.model
         self._seconds: float | None = 0.0
-        self.failed = 0
-        """Requests that failed for good; the next run asks them again."""
+        self._asks: list[Ask] = []
 
     def answer(self, asks: Sequence[Ask]) -> list[Trace]:
-        """What the ledger has, and the rest from the server."""
-        groups, keys = self._groups(asks)
+        """What the ledger has, and the rest from the server. The ledger knows one plan: what was asked before stays part of it."""
+        self._asks += asks
+        groups, keys = self._groups(self._asks)
         begun = time.monotonic()
         with asked(GROUP, groups, self._asking, "", self._asking_config, self._context) as harvest:
             found = {trace.id: self._student(trace) for trace in harvest}
-        self.failed += harvest.failed
-        self._count(time.monotonic() - begun, harvest.figures["reused"] == 0)
-        return [found[key] for key in keys]
+        self._count(time.monotonic() - begun, harvest.figures["asked"] == len(asks))
+        return [found[key] for key in keys[-len(asks) :]]
 
     def _count(self, seconds: float, is_whole: bool) -> None:
         self._seconds = self._seconds + seconds if is_whole and self._seconds is not None else None
