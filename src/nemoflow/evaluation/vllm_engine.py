@@ -6,11 +6,10 @@ finished portion is kept, so that a kill loses one at most.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -56,30 +55,61 @@ def _rank_for(adapter: Path) -> int:
     return fitting[0]
 
 
-@contextmanager
-def open_llm(base: Path, adapter: Path | None, options: Options) -> Iterator[Any]:
-    """A started vLLM; ConfigError where it is not installed."""
+class Started(Protocol):
+    """A model that goes on with tokens."""
+
+    def generate(self, prompts: Sequence[list[int]], settings: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+        """What was generated of each prompt, its stop token included; settings are fields of vLLM's `SamplingParams`."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Version, precision and device."""
+        ...
+
+
+def start(base: Path, adapter: Path | None, options: Options) -> Started:
+    """VLLM in this process, with its own processes behind it; ConfigError where it is not installed."""
     try:
         from vllm import LLM
     except ImportError:
         raise ConfigError(
             "engine = vllm: vLLM is not installed here; run this in the image `teacher`, or set engine = transformers or endpoint"
         ) from None
-    llm = LLM(**options.of_llm(base, adapter))
-    try:
-        yield llm
-    finally:
-        del llm
+    return _Vllm(LLM(**options.of_llm(base, adapter)), adapter)
+
+
+class _Vllm:
+    def __init__(self, llm: Any, adapter: Path | None) -> None:
+        from vllm.lora.request import LoRARequest
+
+        self._llm = llm
+        self._lora = LoRARequest("adapter", 1, str(adapter)) if adapter else None
+
+    def generate(self, prompts: Sequence[list[int]], settings: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+        from vllm import SamplingParams
+
+        params = [SamplingParams(**fields, detokenize=False) for fields in settings]
+        asked = [{"prompt_token_ids": prompt} for prompt in prompts]
+        outputs = self._llm.generate(asked, params, use_tqdm=False, lora_request=self._lora)
+        return [list(output.outputs[0].token_ids) for output in outputs]
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        import vllm
+
+        config = self._llm.llm_engine.vllm_config
+        dtype = str(config.model_config.dtype).removeprefix("torch.")
+        return {"vllm": str(vllm.__version__), "dtype": dtype, "device": str(config.device_config.device_type)}
 
 
 @dataclass
 class Offline:
     """A model, and an adapter on it, that answer in portions."""
 
-    llm: Any
-    """vLLM's `LLM`, or whatever has its `generate`."""
+    started: Started
     base: Path
-    adapter: Path | None
+    """Whose tokenizer and template are used."""
     name: str
     max_new_tokens: int
     drawing: Drawing
@@ -132,42 +162,23 @@ class Offline:
         """A prompt that fills the window has no answer, and counts as cut off."""
         prompts = [encode(self._tokenizer, ask) for ask in asks]
         places = [place for place, prompt in enumerate(prompts) if len(prompt) < self.max_model_len]
-        outputs = self.llm.generate(
-            [{"prompt_token_ids": prompts[place]} for place in places],
-            [self._params(asks[place], len(prompts[place])) for place in places],
-            use_tqdm=False,
-            lora_request=self._lora(),
-        )
-        said = dict(zip(places, outputs, strict=True))
-        return [self._answered(prompt, said.get(place)) for place, prompt in enumerate(prompts)]
+        settings = [self._settings(asks[place], len(prompts[place])) for place in places]
+        said = dict(zip(places, self.started.generate([prompts[place] for place in places], settings), strict=True))
+        return [self._answered(prompt, said.get(place, [])) for place, prompt in enumerate(prompts)]
 
-    def _answered(self, prompt: Sequence[int], output: Any) -> Answered:
-        if output is None:
-            return Answered("", "length", len(prompt), 0)
-        (one,) = output.outputs
-        tokens = list(one.token_ids)
+    def _settings(self, ask: Ask, prompt_tokens: int) -> dict[str, Any]:
+        return {
+            "temperature": self.drawing.temperature,
+            "top_p": self.drawing.top_p,
+            "max_tokens": min(self.max_new_tokens, self.max_model_len - prompt_tokens),
+            "seed": None if self.drawing.is_greedy else self.drawing.seed_of(ask),
+            "stop_token_ids": list(self._stops),
+        }
+
+    def _answered(self, prompt: Sequence[int], tokens: list[int]) -> Answered:
         text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         is_finished = bool(tokens) and tokens[-1] in self._stops
         return Answered(text, "stop" if is_finished else "length", len(prompt), len(tokens))
-
-    def _params(self, ask: Ask, prompt_tokens: int) -> Any:
-        from vllm import SamplingParams
-
-        return SamplingParams(
-            temperature=self.drawing.temperature,
-            top_p=self.drawing.top_p,
-            max_tokens=min(self.max_new_tokens, self.max_model_len - prompt_tokens),
-            seed=None if self.drawing.is_greedy else self.drawing.seed_of(ask),
-            stop_token_ids=list(self._stops),
-            detokenize=False,
-        )
-
-    def _lora(self) -> Any:
-        if self.adapter is None:
-            return None
-        from vllm.lora.request import LoRARequest
-
-        return LoRARequest("adapter", 1, str(self.adapter))
 
     def _key(self, ask: Ask) -> str:
         return key_of(ask, self.name, self.max_new_tokens, self.drawing)
@@ -175,8 +186,4 @@ class Offline:
     @property
     def facts(self) -> Mapping[str, str]:
         """VLLM's version, and what it computes in."""
-        import vllm
-
-        config = self.llm.llm_engine.vllm_config
-        dtype = str(config.model_config.dtype).removeprefix("torch.")
-        return {"vllm": str(vllm.__version__), "dtype": dtype, "device": str(config.device_config.device_type)}
+        return self.started.facts

@@ -133,25 +133,23 @@ def open_engine(
     base, adapter = _weights(config, inputs)
     if config.engine == "vllm":
         from nemoflow.evaluation.kept import KeptBatches
-        from nemoflow.evaluation.vllm_engine import PORTION, Offline, Options, open_llm
+        from nemoflow.evaluation.vllm_engine import PORTION, Offline, Options, start
 
         options = Options(config.dtype, config.quantization, config.max_model_len, config.batch_size, config.seed, config.vllm)
-        with open_llm(base, adapter, options) as llm:
-            yield Offline(
-                llm,
-                base,
-                adapter,
-                name_of(inputs),
-                config.max_new_tokens,
-                config.drawing,
-                config.revision,
-                config.max_model_len,
-                PORTION * config.batch_size,
-                KeptBatches(context.scratch.path()),
-                context.scratch.save,
-                _shown(context),
-                context.stopping,
-            )
+        yield Offline(
+            start(base, adapter, options),
+            base,
+            name_of(inputs),
+            config.max_new_tokens,
+            config.drawing,
+            config.revision,
+            config.max_model_len,
+            PORTION * config.batch_size,
+            KeptBatches(context.scratch.path()),
+            context.scratch.save,
+            _shown(context),
+            context.stopping,
+        )
         return
     from nemoflow.evaluation.local_engine import Local
     from nemoflow.evaluation.rollouts import Limits, Surroundings, load_student
