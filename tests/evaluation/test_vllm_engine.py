@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.evaluation.tiny import numerals, save_tiny_base
+from tests.evaluation.tiny import numerals, save_tiny_adapter, save_tiny_base
 from tests.inference.test_vllm import python, save_model  # noqa: F401
 from tests.steps.alone import Alone, write_lines
 
@@ -124,10 +124,17 @@ def test_the_real_one_says_what_transformers_says(python, adapted, tmp_path):  #
     base = save_model(tmp_path / "base")
     inputs = {"problems": write_lines(tmp_path / "eval.jsonl", PROBLEMS), "model": base}
     if adapted:
-        inputs["adapter"] = llama_adapter(base, tmp_path / "adapter")
+        inputs["adapter"] = save_tiny_adapter(base, tmp_path / "adapter")
     here = Alone(EVALUATE, inputs, tmp_path / "here")
     expected = here.rows(here.run(max_new_tokens=24, threads=1), "rollouts")
-    config = {"engine": "vllm", "max_new_tokens": 24, "max_model_len": 512, "dtype": "float32", "vllm": {"enforce_eager": True}}
+    config = {
+        "engine": "vllm",
+        "batch_size": 4,
+        "max_new_tokens": 24,
+        "max_model_len": 512,
+        "dtype": "float32",
+        "vllm": {"enforce_eager": True},
+    }
     command = [python, "-m", "nemoflow.cli.main", "step", "evaluate", "--root", str(tmp_path / "there"), "--set", json.dumps(config)]
     command += [word for name, path in inputs.items() for word in ("--input", f"{name}={path}")]
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
