@@ -89,6 +89,11 @@ class EngineConfig(Config):
         return self
 
     @property
+    def needs_image(self) -> str:
+        """vLLM has an image of its own, and a server needs no torch here."""
+        return {"vllm": "teacher", "endpoint": "data"}.get(self.engine, "")
+
+    @property
     def drawing(self) -> Drawing:
         """How answers are drawn."""
         return Drawing(self.temperature, self.top_p, self.seed)
