@@ -18,6 +18,11 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @property
+    def needs_image(self) -> str:
+        """Which of the project's images a node of this config needs, where it is another than its step's; empty where it is not."""
+        return ""
+
 
 C = TypeVar("C", bound=Config)
 

@@ -3,7 +3,9 @@ from tests.argo.made import VALUES, cluster
 
 from nemoflow.argo.cluster import load_cluster, make_cluster, on_cluster, size, template_name
 from nemoflow.errors import ConfigError, InputError
+from nemoflow.flow.pipeline import Node
 from nemoflow.flow.workflow import build_pipeline, make_workflow
+from nemoflow.steps import EVALUATE
 
 TOY = {"pipeline": "tests.flow.toy:toy", "count": {"count": 7}}
 
@@ -73,3 +75,13 @@ def test_a_template_is_named_after_its_file(tmp_path, file, name):
 def test_a_file_whose_name_cannot_name_an_object_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"My File\.toml: its name becomes that of a Kubernetes object"):
         template_name(tmp_path / "My File.toml")
+
+
+def test_a_config_may_need_another_image_than_its_step():
+    images = {
+        engine: cluster().image(Node("evaluate", EVALUATE, EVALUATE.config(engine=engine), {"problems": "p.jsonl"}))
+        for engine in ("transformers", "vllm", "endpoint")
+    }
+    assert {engine: image.rpartition("/")[2] for engine, image in images.items()} == {
+        "transformers": "train:0.1.0", "vllm": "teacher:0.1.0", "endpoint": "data:0.1.0"
+    }  # fmt: skip

@@ -32,7 +32,7 @@ class Script:
         self.left = {chr(place): list(lines) for place, lines in enumerate(scripts, 65)}
         self.shown = []
 
-    def __call__(self, prompts, most):
+    def __call__(self, prompts, most, places):
         self.shown += [Letters().decode(prompt) for prompt in prompts]
         return [Letters().encode(self.left[chr(prompt[0])].pop(0)[:most]) for prompt in prompts]
 

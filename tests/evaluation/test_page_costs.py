@@ -9,6 +9,8 @@ from nemoflow.evaluation.page import render
 from nemoflow.evaluation.report import LIMIT, summary
 from nemoflow.evaluation.sampled import Sampled
 
+BOUNDS = {1: (0.25, 0.75), 2: (0.5, 1.0)}
+
 
 def said(shown) -> str:
     return " ".join(Reader(render(shown)).said.split())
@@ -51,7 +53,9 @@ def test_a_model_that_says_the_same_everywhere_is_marked_and_one_that_does_not_i
 
 
 def test_samples_of_the_teacher_are_shown_where_there_are_several():
-    shown = replace(evidence(), samples={"unit": Sampled(12, 2, {1: 0.5, 2: 0.75}, {1: 0.5, 2: 0.625})})
-    assert re.search(r"unit12150\.0 %50\.0 %275\.0 %62\.5 %", said(shown))
-    assert summary(shown)["samples"]["unit"]["k"]["2"] == {"pass": 0.75, "maj": 0.625}
+    shown = replace(evidence(), samples={"unit": Sampled(12, 2, {1: 0.5, 2: 0.75}, {1: 0.5, 2: 0.625}, BOUNDS, BOUNDS)})
+    assert re.search(r"unit12150\.0 % 25\.0 to 75\.050\.0 % 25\.0 to 75\.0275\.0 % 50\.0 to 100\.062\.5 % 50\.0 to 100\.0", said(shown))
+    assert summary(shown)["samples"]["unit"]["k"]["2"] == {
+        "pass": 0.75, "pass_low": 0.5, "pass_high": 1.0, "maj": 0.625, "maj_low": 0.5, "maj_high": 1.0
+    }  # fmt: skip
     assert "Several samples" not in said(evidence())

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.evaluation.made import attempt, problem
 
-from nemoflow.evaluation.sampled import Votes, maj_at_k, pass_at_k, sampled
+from nemoflow.answers.voting import open_same
+from nemoflow.evaluation.sampled import Votes, bootstrap_mean, maj_at_k, pass_at_k, sampled
 from nemoflow.evaluation.score import verify_rollouts
 
 COUNTS = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -76,7 +77,33 @@ def test_samples_are_counted_by_kind_and_answer_and_a_kind_asked_once_is_left_ou
     assert found["numeral"].passes[1] == pytest.approx((3 / 4 + 1 / 4) / 2)
     assert found["numeral"].passes[4] == 1.0
     assert found["numeral"].majorities[4] == 0.5
-    assert found["numeral"].to_json()["k"]["4"] == {"pass": 1.0, "maj": 0.5}
+    assert found["numeral"].to_json()["k"]["4"] == {
+        "pass": 1.0, "pass_low": 1.0, "pass_high": 1.0, "maj": 0.5, "maj_low": 0.0, "maj_high": 1.0
+    }  # fmt: skip
+
+
+def test_answers_that_verify_as_equal_are_one_vote():
+    asked = problem(0, gold="1/2")
+    traces = verify_rollouts([attempt(asked, answer) for answer in ("3", "1/2", "0.5", "3", "2/4")], {asked.id: asked}, metric="symbolic")
+    with open_same("symbolic") as same:
+        by_equality = sampled(traces, same=same)["numeral"]
+    assert by_equality.majorities[5] == 1.0
+    assert sampled(traces)["numeral"].majorities[5] == 0.0
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
+def test_an_interval_of_a_mean_holds_the_mean_and_stays_among_the_values(values):
+    names = [str(index) for index in range(len(values))]
+    low, high = bootstrap_mean(names, values, resamples=500)
+    assert min(values) - 1e-9 <= low <= sum(values) / len(values) + 1e-9
+    assert sum(values) / len(values) - 1e-9 <= high <= max(values) + 1e-9
+
+
+def test_attempts_in_several_modes_do_not_make_an_interval_narrower_than_the_problems_do():
+    values = [float(index % 2) for index in range(20)]
+    alone = bootstrap_mean([str(index) for index in range(20)], values)
+    thrice = bootstrap_mean([str(index) for index in range(20)] * 3, values * 3)
+    assert thrice == pytest.approx(alone)
 
 
 def test_a_harvest_of_many_samples_is_told_up_to_sixteen_and_all():

@@ -32,9 +32,9 @@ def test_every_step_is_used_by_a_shipped_pipeline_and_named_as_its_file():
     for step in STEPS:
         assert step.run.__module__ == f"nemoflow.steps.{step.name.replace('-', '_')}"
     used = {node.step.name for path in SHIPPED for node in build_pipeline(load_workflow(path), PIPELINES).by_name.values()}
-    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep", "cards", "publish", "submit"}
+    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep", "cards", "publish", "submit", "tune-prompt"}
     # the first is wired where the workflow names a public set, the second where somebody wants one answer a problem, the next three where
-    # a pipeline compares problems in shards, the last three where a workflow asks for them
+    # a pipeline compares problems in shards, three where a workflow asks for them, the last is run by hand before a pipeline
     assert {step.name for step in STEPS} - used <= elsewhere
 
 

@@ -43,7 +43,7 @@ def test_rollouts_are_verified_and_the_report_counts_them(step):
     assert set(found["kinds"]) == {"numeral", "unit"}
     assert manifest.metrics["accuracy"] == right / 9
     assert manifest.metrics["completion_tokens"] == sum(trace.usage.completion_tokens for trace in traces)
-    assert manifest.engines.keys() == {"torch", "transformers", "peft"}
+    assert manifest.engines.keys() == {"torch", "transformers", "peft", "dtype", "device"}
 
 
 def test_modes_are_asked_counted_and_told_in_the_report_and_its_metrics(step):
@@ -93,6 +93,10 @@ def whole(tmp_path_factory, base):
     return step.run(**LONG), len(asked)
 
 
+def untimed(metrics):
+    return {name: value for name, value in metrics.items() if name not in ("generation_s", "tokens_per_s")}
+
+
 def digests(manifest):
     return [file.digest for output in manifest.outputs.values() for file in output.files]
 
@@ -121,7 +125,8 @@ def test_an_evaluation_that_is_killed_ends_with_the_bytes_of_an_undisturbed_one(
     assert process.wait() == -signal.SIGKILL
     resumed = evaluate_step(tmp_path, base).run(**LONG)
     assert digests(resumed) == digests(whole[0])
-    assert resumed.metrics == whole[0].metrics
+    assert untimed(resumed.metrics) == untimed(whole[0].metrics)
+    assert resumed.metrics["generation_s"] > 0
 
 
 @pytest.mark.parametrize(

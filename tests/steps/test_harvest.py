@@ -9,9 +9,11 @@ import pytest
 from tests.inference.fault_server import FaultServer, always, at_first, boxed, prompt_of, seeded
 from tests.steps.alone import Alone, sums, told, write_endpoint, write_lines
 
+from nemoflow.curate.statements import statement_of
 from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused, Stopped
 from nemoflow.flow.scratch import StoredRows
 from nemoflow.inference.keys import request_seed
+from nemoflow.prompts.form import Form, Shot
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Trace, Usage
 from nemoflow.steps.harvest import HARVEST
@@ -414,3 +416,20 @@ def test_a_server_that_is_pressed_too_hard_is_pressed_less(world):
 def test_a_config_that_cannot_be_meant_is_refused(fields, words):
     with pytest.raises(ValueError, match=words):
         HARVEST.config(**fields)
+
+
+def test_a_form_of_ones_own_is_sent_kept_apart_and_its_suffix_is_no_part_of_the_statement(world, tmp_path):
+    form = Form(system="Be careful.", suffix="Box it.", shots=(Shot(problem_id="s", statement="1 + 1?", response="\\boxed{2}"),))
+    (tmp_path / "prompt.json").write_text(form.model_dump_json())
+    with FaultServer() as server:
+        alone = world(server, 3)
+        alone.run("plain", samples=1, **QUICK)
+        alone.inputs["prompt"] = tmp_path / "prompt.json"
+        manifest = alone.run("formed", samples=1, **QUICK)
+        with pytest.raises(ConfigError, match="the input `prompt` has the system message"):
+            alone.run("both", samples=1, system="x", **QUICK)
+    assert len(server.completions) == 6
+    rows = alone.rows(manifest, "traces")
+    assert [turn.role for turn in rows[0].messages] == ["system", "user", "assistant", "user"]
+    assert rows[0].messages[-1].content == "What is 0 + 0?\nBox it."
+    assert [statement_of(row) for row in rows] == [problem.statement for problem in sums(3)]

@@ -203,8 +203,8 @@ class Cluster(Config):
         return (self.s3.secret, own) if own else (self.s3.secret,)
 
     def image(self, node: Node) -> str:
-        """The image that a node's step wants."""
-        return f"{self.registry}/nemoflow/{node.step.image}:{self.tag}"
+        """The image that a node's config or else its step wants."""
+        return f"{self.registry}/nemoflow/{node.config.needs_image or node.step.image}:{self.tag}"
 
     def pool_name(self, node: Node, workflow: str) -> str:
         """Which of `pools` a node of a workflow runs on; ConfigError where the file has none of that name."""

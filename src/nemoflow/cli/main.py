@@ -33,6 +33,7 @@ COMMANDS = {
     "fetch": ("nemoflow.cli.fetch:fetch", "Fetch a public set of problems from the Hugging Face hub."),
     "receiver": ("nemoflow.cli.receiver:receiver", "Start runs on pushes and on new data."),
     "metrics": ("nemoflow.cli.metrics:metrics", "Runs, rows, tokens, waits and GPUs as metrics of Prometheus."),
+    "compare": ("nemoflow.cli.compare:compare", "Compare evaluations of the same problems: accuracy, speed, differences."),
     "score": ("nemoflow.cli.score:score", "Score responses by the contest's metric or by symbolic equality."),
     "verify": ("nemoflow.cli.verify:verify", "Compare answers with gold answers by mathematics: right, wrong or unclear."),
     "submissions": ("nemoflow.cli.submissions:submissions", "Send zips to Kaggle, and compare local scores with the board's."),

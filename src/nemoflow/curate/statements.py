@@ -16,13 +16,16 @@ R = TypeVar("R", Problem, Trace)
 
 
 def statement_of(trace: Trace) -> str:
-    """What the trace was asked, without the contest's suffix and whatever was said after it; empty where nobody asked.
+    """What the trace was asked, without its suffix (the contest's, or the one that it names) and what follows; empty where nobody asked.
 
     It is never looked up by the problem's id: sets that number their problems from 1 share ids, and a foreign statement over a
     right response is worse than no example.
     """
     asked = next((message.content for message in reversed(trace.messages) if message.role == "user"), "")
-    statement, found, _ = asked.rpartition(f"\n{SUFFIX}")
+    suffix = trace.meta.get("suffix", SUFFIX)
+    if not suffix:
+        return asked
+    statement, found, _ = asked.rpartition(f"\n{suffix}")
     return statement if found else asked
 
 

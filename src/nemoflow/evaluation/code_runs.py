@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from nemoflow.sandbox.remote import RemoteSandbox
     from nemoflow.sandbox.session import LocalSandbox, Session
 
-Generate = Callable[[Sequence[list[int]], int], list[list[int]]]
-"""(prompts, most new tokens) -> what was generated of each; it may stop at the end of a block."""
+Generate = Callable[[Sequence[list[int]], int, Sequence[int]], list[list[int]]]
+"""(prompts, most new tokens, places in the batch) -> what was generated of each; it may stop at the end of a block."""
 
 
 @dataclass
@@ -103,7 +103,8 @@ def write_all(tokenizer: Any, prompts: Sequence[list[int]], most: int, runs: Cod
     said = [Said() for _ in prompts]
     try:
         while active := [place for place, one in enumerate(said) if not one.is_over]:
-            turns = generate([prompts[place] + said[place].tokens for place in active], max(most - said[place].written for place in active))
+            left = max(most - said[place].written for place in active)
+            turns = generate([prompts[place] + said[place].tokens for place in active], left, active)
             codes = {}
             for place, turn in zip(active, turns, strict=True):
                 code = _take(tokenizer, said[place], turn[: most - said[place].written], most, runs.limits.calls)

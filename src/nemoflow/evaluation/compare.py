@@ -48,23 +48,23 @@ def pair_up(problems: Iterable[Problem], base: Iterable[Trace], adapter: Iterabl
         alone = min(before.keys() ^ after.keys())[0]
         raise InputError(
             f"base and adapter were not asked the same: {len(before)} and {len(after)} problems, {alone!r} is in one of them only;"
-            " evaluate both with the same problems, limit, seed and modes"
+            " evaluate both with the same problems, limit, seed, modes, samples and repeats"
         )
     known = list(problems)
-    modes = dict.fromkeys(mode for _, mode in after)
-    asked = [(problem, (problem.id, mode)) for mode in modes for problem in known]
+    modes, samples = dict.fromkeys(mode for _, mode, _ in after), sorted({sample for _, _, sample in after})
+    asked = [(problem, (problem.id, mode, sample)) for mode in modes for problem in known for sample in samples]
     pairs = [Pair(problem, before[key], after[key]) for problem, key in asked if key in before]
     if len(pairs) < len(before):
-        unknown = min(before.keys() - {(pair.problem.id, pair.mode) for pair in pairs})[0]
+        unknown = min(before.keys() - {(pair.problem.id, pair.mode, pair.adapter.sample) for pair in pairs})[0]
         raise InputError(f"a rollout answers problem {unknown!r}, which is not among the report's problems; wire those that were evaluated")
     return pairs
 
 
-def _by_ask(traces: Iterable[Trace], who: str) -> dict[tuple[str, str], Trace]:
-    """Traces by problem and mode."""
-    found: dict[tuple[str, str], Trace] = {}
+def _by_ask(traces: Iterable[Trace], who: str) -> dict[tuple[str, str, int], Trace]:
+    """Traces by problem, mode and sample."""
+    found: dict[tuple[str, str, int], Trace] = {}
     for row, trace in enumerate(traces, 1):
-        key = (trace.problem_id, trace.mode)
+        key = (trace.problem_id, trace.mode, trace.sample)
         if key in found:
             raise InputError(
                 f"{who}'s rollouts: row {row}: problem {trace.problem_id!r} was answered in a row before; one answer a problem"

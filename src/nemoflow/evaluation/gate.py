@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nemoflow.errors import InputError
 from nemoflow.evaluation.compare import Pair
 from nemoflow.evaluation.decision import Decision, Rule
+from nemoflow.evaluation.noise import Noise, floor_between, noise
 from nemoflow.evaluation.paired import Gain, gains
 
 HAIR = 1e-9
@@ -23,11 +25,17 @@ class Limits:
     """Highest one-sided p of the paired sign test; 0 asks nothing."""
     max_truncated: float = 1.0
     """Largest share of the adapter's responses that may be cut off; 1 asks nothing."""
+    beyond_noise: bool = False
+    """Whether the gain has to be more than what turns between repeats of either model."""
 
 
 def judge(pairs: Sequence[Pair], limits: Limits) -> Decision:
-    """By the rules that ask something; `min_gain` always does. The figures hold the gain with its interval, in all and per kind."""
+    """By the rules that ask something; `min_gain` always does. The figures hold the gain with its interval, in all and per kind.
+
+    InputError where the noise is asked for and nothing was asked twice.
+    """
     overall, kinds = gains(pairs)
+    noises = [each for traces in ([p.base for p in pairs], [p.adapter for p in pairs]) if (each := noise(traces))]
     truncated = sum(pair.adapter.finish == "length" for pair in pairs)
     rules = [_gain_rule(overall, limits.min_gain)]
     if limits.max_family_drop < 100:
@@ -36,10 +44,13 @@ def judge(pairs: Sequence[Pair], limits: Limits) -> Decision:
         rules.append(_chance_rule(overall, limits.significance))
     if limits.max_truncated < 1:
         rules.append(_truncation_rule(truncated, len(pairs), limits.max_truncated))
+    if limits.beyond_noise:
+        rules.append(_noise_rule(overall, noises))
     figures = {
         "gain": overall.to_json(),
         "kinds": {kind: gain.to_json() for kind, gain in kinds.items()},
         "truncated": truncated / len(pairs) if pairs else 0.0,
+        **({"noise_floor": round(floor_between(noises), 4)} if noises else {}),
     }
     return Decision(tuple(rules), figures)
 
@@ -66,3 +77,11 @@ def _chance_rule(gain: Gain, level: float) -> Rule:
 def _truncation_rule(truncated: int, attempts: int, most: float) -> Rule:
     found = f"{100 * truncated / attempts:.2f} % ({truncated:,} of {attempts:,})"
     return Rule("max_truncated", truncated <= most * attempts + HAIR, f"at most {100 * most:g} % of responses cut off, found {found}")
+
+
+def _noise_rule(gain: Gain, noises: Sequence[Noise]) -> Rule:
+    if not noises:
+        raise InputError("beyond_noise: each problem was asked once, which tells no noise; evaluate both models with repeats = 3, say")
+    floor = floor_between(noises)
+    asked = f"asked for more than the noise of {noises[0].attempts} attempts a problem, {floor:.2f} points"
+    return Rule("beyond_noise", gain.points > floor, f"{asked}, found {gain.points:+.2f}")

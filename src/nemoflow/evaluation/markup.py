@@ -3,11 +3,25 @@
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 LONGEST = 4000
 """Characters of a prompt or response that the page shows."""
+
+NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def whole_page(title: str, body: str) -> str:
+    """One HTML file that fetches nothing and runs nothing, for light and dark; `body` is markup."""
+    style = files("nemoflow.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FETCHED}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{text(title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
+    )
 
 
 def text(value: object) -> str:

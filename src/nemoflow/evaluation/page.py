@@ -4,26 +4,22 @@ The parts are in the order of a reader's questions: what did it learn, on which 
 what was left out, what ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
 """
 
-from importlib.resources import files
-
 from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
 from nemoflow.evaluation.compare import counts, mcnemar
-from nemoflow.evaluation.markup import figure, section, table, text
+from nemoflow.evaluation.markup import figure, section, table, text, whole_page
 from nemoflow.evaluation.page_costs import costs_section, samples_section, spread_section
 from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
+from nemoflow.evaluation.page_noise import noise_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.page_targets import targets_section
 from nemoflow.evaluation.report import Evidence
 from nemoflow.evaluation.score import Tally
 
-NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
-
 
 def render(evidence: Evidence) -> str:
     """The whole page."""
-    style = files("nemoflow.evaluation").joinpath("page.css").read_text(encoding="utf-8")
     rows = accuracy_rows(evidence)
     body = "".join(
         (
@@ -31,6 +27,7 @@ def render(evidence: Evidence) -> str:
             _accuracy_section(evidence, rows),
             gain_section(evidence),
             modes_section(evidence),
+            noise_section(evidence),
             costs_section(evidence, rows),
             spread_section(evidence, rows),
             targets_section(evidence),
@@ -43,13 +40,7 @@ def render(evidence: Evidence) -> str:
             lineage_section(evidence),
         )
     )
-    title = f"nemoflow report: {evidence.run}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FETCHED}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>{text(title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
-    )
+    return whole_page(f"nemoflow report: {evidence.run}", body)
 
 
 def _headline(evidence: Evidence) -> str:
@@ -64,16 +55,27 @@ def _headline(evidence: Evidence) -> str:
         f"{gate_box(evidence.decision)}"
         f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f"{_chance(evidence)}. Scored by {_metric(evidence)}, one greedy attempt each.</p></header>"
+        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}.</p></header>"
     )
 
 
 def _asked(evidence: Evidence) -> str:
     """What was tried: problems, or attempts where each was asked in several modes."""
     attempts, modes = evidence.adapter.overall.problems, len(evidence.adapter.modes)
+    samples = evidence.adapter.overall.samples
+    if samples > 1:
+        asked = f"in {modes} modes, {samples:,} times in each" if modes > 1 else f"{samples:,} times"
+        return f"{attempts:,} attempts (each held-out problem {asked})"
     if modes < 2:
         return f"{attempts:,} held-out problems"
     return f"{attempts:,} attempts (each held-out problem in {modes} modes)"
+
+
+def _drawn(evidence: Evidence) -> str:
+    temperature = evidence.settings.get("temperature", 0)
+    if temperature:
+        return f"drawn at temperature {text(temperature)}, top_p {text(evidence.settings.get('top_p', 1))}"
+    return "greedy" if evidence.adapter.overall.samples > 1 else "one greedy attempt each"
 
 
 def _metric(evidence: Evidence) -> str:
@@ -91,8 +93,8 @@ def _score(name: str, tally: Tally, css: str) -> str:
 
 
 def _chance(evidence: Evidence) -> str:
-    """McNemar's p; none over several modes, since attempts at one problem are not independent."""
-    if len(evidence.adapter.modes) > 1:
+    """McNemar's p; none over several modes or samples, since attempts at one problem are not independent."""
+    if len(evidence.adapter.modes) > 1 or evidence.adapter.overall.samples > 1:
         return ""
     changes = counts(evidence.pairs)
     chance = mcnemar(changes["fixed"], changes["broken"])

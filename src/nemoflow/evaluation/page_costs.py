@@ -72,8 +72,8 @@ def samples_section(evidence: Evidence) -> str:
             text(kind) if index == 0 else "",
             f"{one.problems:,}" if index == 0 else "",
             str(k),
-            percent(one.passes[k]),
-            percent(one.majorities[k]),
+            _bounded(one.passes[k], one.pass_bounds[k]),
+            _bounded(one.majorities[k], one.majority_bounds[k]),
         )
         for kind, one in evidence.samples.items()
         for index, k in enumerate(one.passes)
@@ -85,6 +85,10 @@ def samples_section(evidence: Evidence) -> str:
         lead="pass@k: one of k samples is right. maj@k: the most frequent answer of k is. Exact means over all choices of k samples, "
         "over the first problems of the harvest.",
     )
+
+
+def _bounded(share: float, bounds: tuple[float, float]) -> str:
+    return f'{percent(share)} <span class="muted">{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}</span>'
 
 
 def _model(model: Model) -> str:

@@ -12,6 +12,7 @@ from nemoflow.evaluation.compare import Pair, counts, extracted, mcnemar
 from nemoflow.evaluation.costs import Costs, costs
 from nemoflow.evaluation.decision import Decision
 from nemoflow.evaluation.facts import TOKENS, StepFact
+from nemoflow.evaluation.noise import noise
 from nemoflow.evaluation.paired import Gain, gains
 from nemoflow.evaluation.sampled import Sampled
 from nemoflow.evaluation.score import Score
@@ -102,6 +103,7 @@ def summary(evidence: Evidence) -> dict[str, Any]:
         "spread": {model: spread(evidence.attempts(model)).to_json() for model in MODELS},
         "samples": {kind: one.to_json() for kind, one in evidence.samples.items()},
         "gate": evidence.decision.to_json() if evidence.decision else None,
+        "noise": {model: each.to_json() for model in MODELS if (each := noise(trace for _, trace in evidence.attempts(model)))},
     }
 
 

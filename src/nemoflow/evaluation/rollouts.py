@@ -1,4 +1,4 @@
-"""Rollouts of the student: one greedy attempt a problem and mode, as the contest decodes, by transformers on a CPU or one GPU.
+"""Rollouts of the student by transformers, on a CPU or one GPU: one greedy attempt a problem and mode, as the contest decodes, or several.
 
     student = load_student(base, adapter, threads=1)
     for batch in roll_out(student, problems, limits):
@@ -9,25 +9,27 @@ and ends at the end of the turn or at the limit. Special tokens are left out of 
 taught modes is asked in each of them, in the words of its corpus (prompts/modes.py); with Python its code is run (code_runs.py).
 """
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 import xxhash
 
 from nemoflow.answers.boxed import Revision
-from nemoflow.answers.competition import boxed_answer
 from nemoflow.errors import InputError, Stopped
+from nemoflow.evaluation.asks import CONTEST, Answered, Ask, Drawing, key_of, plan, trace_of
 from nemoflow.evaluation.code_runs import CodeRuns, Said, block_within, write_all
+from nemoflow.evaluation.drawing import Draws
 from nemoflow.evaluation.kept import KeptBatches
 from nemoflow.models.noise import hush_libraries
-from nemoflow.prompts.modes import has_python, message
-from nemoflow.prompts.render import render_prefix
-from nemoflow.records import Message, Problem, Trace, Usage
+from nemoflow.prompts.form import Form
+from nemoflow.prompts.modes import has_python
+from nemoflow.prompts.render import render_turns
+from nemoflow.records import Problem, Trace
 
 END_OF_TURN = "<|im_end|>"
 
@@ -54,6 +56,16 @@ class Limits:
     revision: Revision = "c"
     modes: tuple[str, ...] = ("",)
     """Each problem is asked in each of them; the empty one is the contest's own message."""
+    samples: int = 1
+    """Attempts at a problem in a mode, in one repeat."""
+    repeats: int = 1
+    """How often all of it is asked; each repeat after the first is batched in an order of its own."""
+    drawing: Drawing = field(default_factory=Drawing)
+    form: Form = CONTEST
+
+    def asks(self, problems: Sequence[Problem]) -> list[Ask]:
+        """Every attempt at the problems."""
+        return plan(problems, self.modes, self.samples * self.repeats, self.form)
 
 
 @dataclass(frozen=True)
@@ -65,27 +77,20 @@ class Surroundings:
     saved: Callable[[], None] = lambda: None
     advanced: Callable[[list[Trace]], None] = lambda batch: None
     """Sees each batch, those that an earlier attempt finished as well."""
+    spent: Callable[[float], None] = lambda seconds: None
+    """Told how long each batch took to generate, by whichever attempt; traces do not say it, so that they are the same to the byte."""
     stopping: Callable[[], bool] = lambda: False
     python: CodeRuns | None = None
     """Where code runs; needed for modes with Python."""
 
 
-@dataclass(frozen=True)
-class _Ask:
-    """One attempt to make."""
-
-    problem: Problem
-    mode: str
-
-    @property
-    def message(self) -> str:
-        return message(self.problem.statement, self.mode)
-
-
-def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0) -> Student:
+def load_student(
+    name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0, quantization: str = "none"
+) -> Student:
     """The base model, with the adapter on it where there is one; `threads` 0 leaves torch's own choice.
 
-    `auto` computes in float32 on a CPU, where bfloat16 was 40 times slower without units for it, and as stored on a GPU.
+    `auto` computes in float32 on a CPU, where bfloat16 was 40 times slower without units for it, and as stored on a GPU. `quantization`
+    is `none`, `nf4` or `int8`, of `nn.Linear` alone: stacked experts stay as they are.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
@@ -96,59 +101,109 @@ def load_student(name: str, base: Path, adapter: Path | None = None, dtype: Dtyp
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = {"auto": torch.float32 if device == "cpu" else "auto", "float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen).to(device).eval()
-    stops = _stops(tokenizer, model.generation_config.eos_token_id)
+    fewer_bits = _bits(quantization, chosen)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen, **fewer_bits)
+    model = (model if fewer_bits else model.to(device)).eval()
+    stops = stops_of(tokenizer, model.generation_config.eos_token_id)
     model.generation_config = GenerationConfig(eos_token_id=list(stops), pad_token_id=_padding(tokenizer, stops))
     if adapter is not None:
         model = _with_adapter(model, adapter)
     return Student(name, model, tokenizer, stops)
 
 
+def _bits(quantization: str, dtype: Any) -> dict[str, Any]:
+    """Options of `from_pretrained`. The fused Mamba kernel reads `out_proj.weight` raw, so it keeps its bits."""
+    if quantization == "none":
+        return {}
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    compute = torch.bfloat16 if dtype == "auto" else dtype
+    skipped = ["lm_head", "out_proj"]
+    four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": compute}
+    kind = four if quantization == "nf4" else {"load_in_8bit": True}
+    place = {"": 0} if torch.cuda.is_available() else "cpu"
+    return {"quantization_config": BitsAndBytesConfig(**kind, llm_int8_skip_modules=skipped), "device_map": place}
+
+
+def encode(tokenizer: Any, ask: Ask) -> list[int]:
+    """Tokens of the prompt under the model's own template, up to the first one that is generated."""
+    ids: list[int] = tokenizer(render_turns(tokenizer, ask.messages), add_special_tokens=False)["input_ids"]
+    return ids
+
+
 def roll_out(
-    student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None
+    student: Student, asks: Sequence[Ask], limits: Limits, around: Surroundings | None = None
 ) -> Iterator[list[tuple[int, Trace]]]:
-    """(index of the attempt, trace) a batch; attempts are numbered mode by mode, in the order of the problems.
+    """(index of the attempt, trace) a batch; what of `limits` says which attempts there are is not looked at.
 
     Batches go from the longest prompts to the shortest, so that little is padded; those with Python come last, by themselves. Raises
     Stopped within a token of the wish to stop; finished batches are kept, and found again by the next attempt.
     """
     around = around or Surroundings()
     kept = KeptBatches(around.kept) if around.kept else None
-    asks = [_Ask(problem, mode) for mode in limits.modes for problem in problems]
-    prompts = [student.tokenizer(render_prefix(student.tokenizer, ask.message), add_special_tokens=False)["input_ids"] for ask in asks]
-    for batch in _batches(asks, prompts, limits.batch_size):
+    prompts = [encode(student.tokenizer, ask) for ask in asks]
+    for batch in _batches(asks, prompts, limits):
         traces = kept.find([_identity(student, asks[index], limits, around) for index in batch]) if kept else None
         if traces is None:
             traces = _attempt(student, [asks[index] for index in batch], [prompts[index] for index in batch], limits, around)
             if kept:
                 kept.keep(traces)
                 around.saved()
-        around.advanced(traces)
-        yield list(zip(batch, traces, strict=True))
+        around.spent(sum(trace.seconds for trace in traces))
+        whole = [trace.model_copy(update={"seconds": 0.0}) for trace in traces]
+        around.advanced(whole)
+        yield list(zip(batch, whole, strict=True))
 
 
-def _batches(asks: Sequence[_Ask], prompts: Sequence[list[int]], size: int) -> Iterator[list[int]]:
-    order = sorted(range(len(asks)), key=lambda index: -len(prompts[index]))
-    for python in (False, True):
-        alike = [index for index in order if has_python(asks[index].mode) == python]
-        yield from (alike[start : start + size] for start in range(0, len(alike), size))
+def _batches(asks: Sequence[Ask], prompts: Sequence[list[int]], limits: Limits) -> Iterator[list[int]]:
+    """Repeats are apart, and each after the first is put together at random: what a batch holds is what turns greedy answers."""
+    size = limits.batch_size
+    orders: dict[int, list[int]] = {}
+    for index, ask in enumerate(asks):
+        orders.setdefault(ask.sample // limits.samples, []).append(index)
+    for repeat, order in sorted(orders.items()):
+        by = (lambda index: -len(prompts[index])) if repeat == 0 else partial(_place, asks, repeat)
+        for python in (False, True):
+            alike = [index for index in sorted(order, key=by) if has_python(asks[index].mode) == python]
+            yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
 
-def _attempt(student: Student, asks: Sequence[_Ask], prompts: Sequence[list[int]], limits: Limits, around: Surroundings) -> list[Trace]:
+def _place(asks: Sequence[Ask], repeat: int, index: int) -> int:
+    ask = asks[index]
+    return xxhash.xxh3_64_intdigest(f"{repeat}\0{ask.problem.id}\0{ask.mode}\0{ask.sample}".encode())
+
+
+def _attempt(student: Student, asks: Sequence[Ask], prompts: Sequence[list[int]], limits: Limits, around: Surroundings) -> list[Trace]:
+    begun = time.monotonic()
+    seeds = None if limits.drawing.is_greedy else [limits.drawing.seed_of(ask) for ask in asks]
     if not has_python(asks[0].mode):
-        responses = [Said(tokens, len(tokens)) for tokens in _generate(student, prompts, limits.max_new_tokens, around.stopping)]
+        turns = _generate(student, prompts, limits, around.stopping, seeds)
+        responses = [Said(tokens, len(tokens)) for tokens in turns]
     elif around.python is None:
         raise InputError(f"mode {asks[0].mode!r}: its code needs a sandbox to run in")
     else:
-        generate = partial(_generate, student, stopping=around.stopping, pauses=True)
-        responses = write_all(student.tokenizer, prompts, limits.max_new_tokens, around.python, generate)
-    return [_trace(student, ask, len(prompt), said, limits, around) for ask, prompt, said in zip(asks, prompts, responses, strict=True)]
+
+        def go_on(prompts: Sequence[list[int]], most: int, places: Sequence[int]) -> list[list[int]]:
+            """Further turns draw further numbers."""
+            further = seeds and [(seeds[place] + len(prompt)) % 2**63 for place, prompt in zip(places, prompts, strict=True)]
+            return _generate(student, prompts, limits, around.stopping, further, most)
+
+        responses = write_all(student.tokenizer, prompts, limits.max_new_tokens, around.python, go_on)
+    each_s = (time.monotonic() - begun) / len(asks)
+    traces = [_trace(student, ask, len(prompt), said, limits, around) for ask, prompt, said in zip(asks, prompts, responses, strict=True)]
+    return [trace.model_copy(update={"seconds": each_s}) for trace in traces]
 
 
 def trace_all(student: Student, problems: Sequence[Problem], limits: Limits, around: Surroundings | None = None) -> list[Trace]:
-    """All traces, mode by mode, in the order of the problems."""
+    """All traces of `limits.asks`, in that order."""
+    return answer_all(student, limits.asks(problems), limits, around)
+
+
+def answer_all(student: Student, asks: Sequence[Ask], limits: Limits, around: Surroundings | None = None) -> list[Trace]:
+    """All traces, in the order of the attempts."""
     traces: dict[int, Trace] = {}
-    for batch in roll_out(student, problems, limits, around):
+    for batch in roll_out(student, asks, limits, around):
         traces.update(batch)
     return [traces[index] for index in sorted(traces)]
 
@@ -188,7 +243,7 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
             raise InputError(f"{adapter}: the adapter does not fit the base model {model.config.name_or_path}: {why}") from None
 
 
-def _stops(tokenizer: Any, configured: int | list[int] | None) -> tuple[int, ...]:
+def stops_of(tokenizer: Any, configured: int | list[int] | None) -> tuple[int, ...]:
     """The end of a turn, and whatever the model itself ends a text with."""
     own = configured if isinstance(configured, list) else [configured]
     turn = tokenizer.convert_tokens_to_ids(END_OF_TURN)
@@ -206,16 +261,21 @@ def _padding(tokenizer: Any, stops: tuple[int, ...]) -> int:
 
 
 def _generate(
-    student: Student, prompts: Sequence[list[int]], max_new_tokens: int, stopping: Callable[[], bool], pauses: bool = False
+    student: Student,
+    prompts: Sequence[list[int]],
+    limits: Limits,
+    stopping: Callable[[], bool],
+    seeds: Sequence[int] | None,
+    pauses_within: int = 0,
 ) -> list[list[int]]:
-    """What the student goes on with; with `pauses` up to the end of a block of code at most, and padding behind it."""
+    """What the student goes on with; with `pauses_within` tokens up to the end of a block of code at most, and padding behind it."""
     import torch
 
     def watch(ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Asked after every token; an exception is the way out, as a batch that ends early looks like a finished one."""
         if stopping():
             raise Stopped("evaluate: stopped within a batch; the rollouts of finished batches are kept")
-        if not pauses:
+        if not pauses_within:
             return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
         paused = [_ends_a_line(student, row) and block_within(student.tokenizer, row) is not None for row in ids[:, width:].tolist()]
         return torch.tensor(paused, device=ids.device)
@@ -224,9 +284,15 @@ def _generate(
     padding = student.model.generation_config.pad_token_id
     ids = torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts], device=student.model.device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=student.model.device)
+    drawn = {"logits_processor": [Draws(limits.drawing, seeds)]} if seeds is not None else {}
     with torch.inference_mode():
         output = student.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, stopping_criteria=[watch]
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=pauses_within or limits.max_new_tokens,
+            do_sample=False,
+            stopping_criteria=[watch],
+            **drawn,
         )
     return [_until_stop(row, student.stops) for row in output[:, width:].tolist()]
 
@@ -241,29 +307,14 @@ def _until_stop(tokens: list[int], stops: tuple[int, ...]) -> list[int]:
     return tokens[:end]
 
 
-def _identity(student: Student, ask: _Ask, limits: Limits, around: Surroundings) -> str:
-    parts: list[Any] = [ask.problem.id, ask.problem.statement, student.name, limits.max_new_tokens]
-    if ask.mode:
-        parts.append(ask.mode)
-    if around.python and has_python(ask.mode):
-        parts.append(around.python.limits.model_dump())
-    return xxhash.xxh3_128_hexdigest(orjson.dumps(parts))
+def _identity(student: Student, ask: Ask, limits: Limits, around: Surroundings) -> str:
+    python = around.python.limits.model_dump() if around.python and has_python(ask.mode) else None
+    return key_of(ask, student.name, limits.max_new_tokens, limits.drawing, python)
 
 
-def _trace(student: Student, ask: _Ask, prompt_tokens: int, said: Said, limits: Limits, around: Surroundings) -> Trace:
+def _trace(student: Student, ask: Ask, prompt_tokens: int, said: Said, limits: Limits, around: Surroundings) -> Trace:
     is_finished = bool(said.tokens) and said.tokens[-1] in student.stops
     response = student.tokenizer.decode(said.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     calls = {"calls": said.calls} if has_python(ask.mode) else {}
-    return Trace(
-        id=_identity(student, ask, limits, around),
-        problem_id=ask.problem.id,
-        category=ask.problem.category,
-        source="student",
-        model=student.name,
-        messages=(Message(role="user", content=ask.message),),
-        response=response,
-        answer=boxed_answer(response, limits.revision),
-        finish="stop" if is_finished else "length",
-        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=said.written),
-        meta={"mode": ask.mode, **calls} if ask.mode else {},
-    )
+    answered = Answered(response, "stop" if is_finished else "length", prompt_tokens, said.written, calls)
+    return trace_of(ask, _identity(student, ask, limits, around), student.name, answered, limits.revision)

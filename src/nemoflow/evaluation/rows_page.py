@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from nemoflow.evaluation.charts import histograms_svg
-from nemoflow.evaluation.markup import facts, figure, quote, section, table, text
-from nemoflow.evaluation.page import NOTHING_FETCHED
+from nemoflow.evaluation.markup import NOTHING_FETCHED, facts, figure, quote, section, table, text
 from nemoflow.evaluation.rows import COUNTED, Seen, Survey, quantile
 
 SHOWN = 20

@@ -6,7 +6,7 @@ The interval is Wilson's (E. B. Wilson, "Probable inference, the law of successi
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nemoflow.answers.boxed import Revision
@@ -18,7 +18,7 @@ Z_95 = 1.959963984540054
 """The normal deviate that leaves 2.5 % on each side."""
 
 
-def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(right: float, total: float, z: float = Z_95) -> tuple[float, float]:
     """Bounds of the share `right / total`; (0, 1) where nothing was tried."""
     if not total:
         return 0.0, 1.0
@@ -45,6 +45,8 @@ class Tally:
     """Without any answer in a box; the metric falls back to the last number or line."""
     tokens: int = 0
     """Generated."""
+    samples: int = 1
+    """Attempts at each problem (and mode); `problems` and the other counts are of attempts."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -53,6 +55,7 @@ class Tally:
             self.truncated + other.truncated,
             self.no_box + other.no_box,
             self.tokens + other.tokens,
+            max(self.samples, other.samples),
         )
 
     @classmethod
@@ -72,8 +75,8 @@ class Tally:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy."""
-        return wilson(self.right, self.problems)
+        """Wilson's 95 % interval of the accuracy, as wide as if all samples of a problem said the same: they are not independent."""
+        return wilson(self.right / self.samples, self.problems / self.samples)
 
     def to_json(self) -> dict[str, Any]:
         """The counts, the accuracy and its interval."""
@@ -87,6 +90,7 @@ class Tally:
             "truncated": self.truncated,
             "no_box": self.no_box,
             "tokens": self.tokens,
+            **({"samples": self.samples} if self.samples > 1 else {}),
         }
 
     @classmethod
@@ -99,7 +103,10 @@ class Tally:
                 raise InputError(f"{where}.{name}: {_found(value, name)}; a count was expected, as `evaluate` writes it")
         if value["right"] > value["problems"]:
             raise InputError(f"{where}.right: {value['right']} of {value['problems']} problems; at most all of them can be right")
-        return cls(*(value[name] for name in COUNTS))
+        samples = value.get("samples", 1)
+        if type(samples) is not int or samples < 1:
+            raise InputError(f"{where}.samples: got {samples!r}; a count of 1 or more was expected, as `evaluate` writes it")
+        return cls(**{name: value[name] for name in COUNTS}, samples=samples)
 
 
 @dataclass(frozen=True)
@@ -152,12 +159,12 @@ def verify_rollouts(
         return [trace.model_copy(update={"verdict": verdict}) for trace, verdict in zip(rows, found, strict=True)]
 
 
-def score(traces: Iterable[Trace]) -> Score:
-    """Add up verified traces by kind, kinds in alphabetical order, and by mode."""
+def score(traces: Iterable[Trace], samples: int = 1) -> Score:
+    """Add up verified traces by kind, kinds in alphabetical order, and by mode; `samples` are the attempts at each problem."""
     kinds: dict[str, Tally] = {}
     modes: dict[str, Tally] = {}
     for trace in traces:
-        one = Tally.of(trace)
+        one = replace(Tally.of(trace), samples=samples)
         kinds[trace.category] = kinds.get(trace.category, Tally()) + one
         if trace.mode:
             modes[trace.mode] = modes.get(trace.mode, Tally()) + one

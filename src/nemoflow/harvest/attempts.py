@@ -17,6 +17,7 @@ from nemoflow.inference.keys import request_seed, trace_id
 from nemoflow.inference.request import Patience, Sampling, model_name
 from nemoflow.inference.teachers import Endpoint
 from nemoflow.models.families import Effort, thinking
+from nemoflow.prompts.form import Form
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Message, Problem
 
@@ -127,14 +128,21 @@ class Plan:
     seed: int
     system: str = ""
     efforts: tuple[Effort, ...] = ()
+    form: Form | None = None
+    """What stands around a statement where it is not the contest's own; its system message is `system`."""
 
     def __iter__(self) -> Iterator[Group]:
         for problem in self.problems:
             yield tuple(
-                attempt(problem, sample, ask(problem.statement, self.system), self.asking, self.seed, effort)
+                attempt(problem, sample, self._messages(problem), self.asking, self.seed, effort)
                 for effort in self.efforts or ("",)
                 for sample in range(self.samples)
             )
+
+    def _messages(self, problem: Problem) -> tuple[Message, ...]:
+        if self.form is None:
+            return ask(problem.statement, self.system)
+        return self.form.model_copy(update={"system": self.system}).messages(problem.statement)
 
 
 def attempt(

@@ -21,17 +21,18 @@ def has_python(mode: str) -> bool:
 
 def message(statement: str, mode: str = "") -> str:
     """The user's message; without a mode it is the contest's own."""
+    return f"{user_message(statement)}\n{told(mode)}" if mode else user_message(statement)
+
+
+def told(mode: str) -> str:
+    """The line that tells a mode; empty without one."""
     if not mode:
-        return user_message(statement)
-    return f"{user_message(statement)}\n{_line(mode)}"
+        return ""
+    effort = mode.partition("+")[0] if mode != PYTHON else ""
+    return f"Effort: {effort}, with Python." if effort and has_python(mode) else f"Effort: {effort}." if effort else "With Python."
 
 
 def told_mode(prompt: str) -> str:
     """The mode that a user's message tells; empty where it tells none. It undoes `message`."""
     last = prompt.rpartition("\n")[2]
-    return next((mode for mode in MODES if last == _line(mode)), "")
-
-
-def _line(mode: str) -> str:
-    effort = mode.partition("+")[0] if mode != PYTHON else ""
-    return f"Effort: {effort}, with Python." if effort and has_python(mode) else f"Effort: {effort}." if effort else "With Python."
+    return next((mode for mode in MODES if last == told(mode)), "")

@@ -1,9 +1,11 @@
 """Text of a prompt under a model's own chat template: training and evaluation both call this, so their prefixes are byte-equal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from nemoflow.errors import InputError
 from nemoflow.prompts.chat import THINK_OPEN
+from nemoflow.records import Message
 
 
 def render_prefix(tokenizer: Any, message: str) -> str:
@@ -12,7 +14,12 @@ def render_prefix(tokenizer: Any, message: str) -> str:
     Raises InputError where the template does not open the thinking block: such a model would be trained on one form and
     scored on another.
     """
-    turns = [{"role": "user", "content": message}]
+    return render_turns(tokenizer, (Message(role="user", content=message),))
+
+
+def render_turns(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """The same for any turns."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, enable_thinking=True)
     if not text.endswith(THINK_OPEN):
         raise InputError(f"{tokenizer.name_or_path}: its chat template ends a prompt with {text[-20:]!r}, not with {THINK_OPEN!r}")

@@ -27,6 +27,7 @@ from nemoflow.steps.select import SELECT
 from nemoflow.steps.sketch import SKETCH
 from nemoflow.steps.submit import SUBMIT
 from nemoflow.steps.train import TRAIN
+from nemoflow.steps.tune_prompt import TUNE_PROMPT
 from nemoflow.steps.verify import VERIFY
 from nemoflow.steps.wake_teacher import WAKE_TEACHER
 
@@ -58,6 +59,7 @@ __all__ = [
     "SKETCH",
     "SUBMIT",
     "TRAIN",
+    "TUNE_PROMPT",
     "VERIFY",
     "WAKE_TEACHER",
 ]
@@ -82,6 +84,7 @@ STEPS: tuple[Step, ...] = (
     DECONTAMINATE,
     MIX,
     TRAIN,
+    TUNE_PROMPT,
     EVALUATE,
     GATE,
     PACKAGE,

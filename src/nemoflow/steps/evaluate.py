@@ -1,42 +1,51 @@
-"""evaluate: greedy rollouts of the base model or of its adapter on held-out problems, and their score, by kind and by mode."""
+"""evaluate: rollouts of the base model or of its adapter on held-out problems, and their score, by kind, mode and benchmark.
 
-from collections.abc import Iterator
+Greedy and once by default, as the contest asks; several samples give pass@k and maj@k, several repeats the noise of the engine.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nemoflow.answers.boxed import Revision
 from nemoflow.answers.verdicts import Metric
-from nemoflow.artifacts import Adapter, Model, Problems, Report, Traces
-from nemoflow.config import Config, later, tuning
+from nemoflow.answers.voting import open_same
+from nemoflow.artifacts import Adapter, Endpoint, Files, Model, Problems, Report, Traces
+from nemoflow.config import later, tuning
 from nemoflow.errors import InputError
+from nemoflow.evaluation.asks import CONTEST, plan
 from nemoflow.evaluation.code_runs import CodeRuns
-from nemoflow.evaluation.rollouts import Dtype, Limits, Surroundings, choose, engines, load_student, trace_all
+from nemoflow.evaluation.noise import noise
+from nemoflow.evaluation.presets import PRESETS, Preset
+from nemoflow.evaluation.rollouts import choose
+from nemoflow.evaluation.sampled import Sampled, sampled
 from nemoflow.evaluation.score import Score, Tally, need_gold, score, verify_rollouts
-from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
-from nemoflow.models.folder import need_adapter, need_model
+from nemoflow.flow.step import Context, Inputs, Number, Optional, Outcome, Outputs, Step
+from nemoflow.prompts.form import FILE, Form, read_form
 from nemoflow.prompts.modes import has_python
-from nemoflow.records import Trace, with_unique_ids
+from nemoflow.records import Problem, Trace, with_unique_ids
 from nemoflow.sandbox.limits import Limits as SandboxLimits
+from nemoflow.steps.engines import Engine, EngineConfig, open_engine
 
 Mode = Literal["high", "medium", "low", "python", "high+python", "medium+python", "low+python"]
+EVERYTHING = "all"
 
 
-class EvaluateConfig(Config):
+class EvaluateConfig(EngineConfig):
     """How the student is asked; the defaults are the contest's."""
 
-    max_new_tokens: int = Field(7680, ge=1, le=2**20)
-    """Tokens after which a response is cut off."""
-    revision: Revision = "c"
-    """Revision of the contest's metric; `c` was live at the end."""
+    preset: Preset = tuning("")
+    """How a benchmark is asked: contest, aime, hmmt, hle_math, math_500 or gsm8k; fields that are set beside it stay as they are set."""
+    samples: int = later(1, ge=1, le=1024)
+    """Attempts at each problem in each mode, for pass@k and maj@k; more than one needs a temperature."""
+    repeats: int = later(1, ge=1, le=64)
+    """How often everything is asked: what turns between repeats is noise. It is told in the report, and `gate` may ask for more than it."""
+    kinds: tuple[str, ...] = later(())
+    """Evaluate only problems of these kinds; empty takes all."""
     limit: int = Field(0, ge=0, lt=2**32)
     """Evaluate at most this many problems, chosen by a hash of seed and id; 0 takes all."""
-    seed: int = Field(0, ge=0, lt=2**32)
-    """Decides which problems a `limit` takes; decoding is greedy and needs none."""
-    dtype: Dtype = "auto"
-    """`auto`: float32 on a CPU, as stored on a GPU."""
     modes: tuple[Mode, ...] = later(())
     """Ask each problem in each of these modes, in the words that `mix.tell_modes` taught: high, medium, low, each also with `+python`.
     Empty asks once, as the contest does."""
@@ -54,15 +63,24 @@ class EvaluateConfig(Config):
     """Where code runs: the URL of `nemoflow sandbox serve`; empty is this machine."""
     sandbox_token_env: str = tuning("")
     """Variable with the token that the sandbox asks for."""
-    batch_size: int = tuning(64, ge=1, le=2**16)
-    """Problems generated at once."""
-    threads: int = tuning(0, ge=0, le=1024)
-    """Threads of torch; 0 leaves its own choice."""
+
+    @model_validator(mode="after")
+    def _preset(self) -> Self:
+        """What the preset says, where the user says nothing: the identity is that of the fields, so the preset is none of it."""
+        for name, value in (PRESETS[self.preset].fields if self.preset else {}).items():
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, value)
+        return self
 
     @model_validator(mode="after")
     def _each_mode_once(self) -> Self:
         if len(set(self.modes)) != len(self.modes):
             raise ValueError(f"modes = {list(self.modes)}: each mode once")
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples = {self.samples}: temperature 0 gives the same answer every time; set a temperature above 0,"
+                " or `repeats` to measure noise"
+            )
         return self
 
 
@@ -88,43 +106,97 @@ def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Conte
     """Generate, verify, count."""
     address = inputs["problems"].address
     every = list(with_unique_ids(inputs["problems"].rows(), address))
-    problems = choose(every, config.limit, config.seed)
+    problems = _chosen(every, config, address)
+    form = read_form(inputs["prompt"].json(FILE), inputs["prompt"].address) if "prompt" in inputs else CONTEST
+    asks = plan(problems, config.modes or ("",), config.samples * config.repeats, form)
+    with _python(config) as python, open_engine(config, inputs, context, python, config.samples) as engine:
+        context.progress.start("rollouts", len(asks))
+        traces = engine.answer(asks)
+        name, facts, speed = engine.name, dict(engine.facts), _speed(engine, traces)
+    failed = sum(trace.error is not None for trace in traces)
+    traces = verify_rollouts(traces, {problem.id: problem for problem in problems}, config.revision, config.metric)
+    outputs["rollouts"].write(traces)
+    result = score(traces, config.samples * config.repeats)
+    several = _several(config, traces, problems)
+    outputs["report"].write_json("report.json", _report(config, name, form, result, several, traces))
+    left_out = {"beyond-limit": len(every) - len(problems)} if config.limit or config.kinds else {}
+    return Outcome(
+        metrics={**_metrics(result), **_metrics_of_several(several), **speed, **({"failed": failed} if failed else {})},
+        rows_in=len(every),
+        dropped=left_out,
+        engines={**facts, **_symbols(config)},
+        is_complete=not failed,
+    )
+
+
+def _chosen(every: Sequence[Problem], config: EvaluateConfig, address: str) -> list[Problem]:
+    """Those to ask; InputError where there is none, or one could not be scored."""
+    wanted = [problem for problem in every if not config.kinds or problem.category in config.kinds]
+    if every and not wanted:
+        known = ", ".join(sorted({problem.category for problem in every}))
+        raise InputError(f"{address}: no problem of kinds = {list(config.kinds)}; it has {known}")
+    problems = choose(wanted, config.limit, config.seed)
     if not problems:
         raise InputError(f"{address}: holds no problem; there is nothing to evaluate")
     need_gold(problems, address)
-    base = inputs["model"].folder()
-    need_model(base, inputs["model"].address)
-    adapter = inputs.get("adapter")
-    weights = adapter.folder() if adapter else None
-    if adapter and weights:
-        need_adapter(weights, adapter.address)
-    name = f"base@{inputs['model'].fingerprint[:12]}" + (f"+adapter@{adapter.fingerprint[:12]}" if adapter else "")
-    student = load_student(name, base, weights, config.dtype, config.threads)
-    modes = config.modes or ("",)
-    context.progress.start("rollouts", len(problems) * len(modes))
+    return problems
 
-    def show(batch: list[Trace]) -> None:
-        context.progress.advance(len(batch), tokens=sum(trace.usage.completion_tokens for trace in batch))
 
-    limits = Limits(config.max_new_tokens, config.batch_size, config.revision, modes)
-    with _python(config) as python:
-        around = Surroundings(context.scratch.path(), context.scratch.save, show, context.stopping, python)
-        traces = trace_all(student, problems, limits, around)
-    traces = verify_rollouts(traces, {problem.id: problem for problem in problems}, config.revision, config.metric)
-    outputs["rollouts"].write(traces)
-    result = score(traces)
-    outputs["report"].write_json("report.json", _report(config, name, result))
-    dropped = {"beyond-limit": len(every) - len(problems)} if config.limit else {}
-    return Outcome(metrics=_metrics(result), rows_in=len(every), dropped=dropped, engines={**engines(), **_symbols(config)})
+def _speed(engine: Engine, traces: Sequence[Trace]) -> dict[str, Number]:
+    """Seconds of generating alone, without loading; nothing where they are not known."""
+    seconds = engine.seconds
+    if not seconds:
+        return {}
+    return {"generation_s": round(seconds, 3), "tokens_per_s": round(sum(trace.usage.completion_tokens for trace in traces) / seconds, 2)}
+
+
+def _several(config: EvaluateConfig, traces: Sequence[Trace], problems: Sequence[Problem]) -> dict[str, dict[str, Sampled]]:
+    """pass@k and maj@k in all, by benchmark, kind and mode; empty where each problem was asked once."""
+    if config.samples * config.repeats == 1:
+        return {}
+    sources = {problem.id: problem.source for problem in problems}
+    by: dict[str, Callable[[Trace], str]] = {
+        "all": lambda trace: EVERYTHING,
+        "benchmarks": lambda trace: sources[trace.problem_id],
+        "kinds": lambda trace: trace.category,
+        "modes": lambda trace: trace.mode,
+    }
+    with open_same(config.metric) as same:
+        found = {name: sampled(traces, key, same) for name, key in by.items()}
+    return {name: one for name, one in found.items() if name != "modes" or config.modes}
 
 
 def _symbols(config: EvaluateConfig) -> dict[str, str]:
     return {"math-verify": version("math-verify")} if config.metric == "symbolic" else {}
 
 
-def _report(config: EvaluateConfig, name: str, result: Score) -> dict[str, object]:
-    metric = {"metric": config.metric} if config.metric != "competition" else {}
-    return {"v": 1, "model": name, "revision": config.revision, **metric, "max_new_tokens": config.max_new_tokens, **result.to_json()}
+def _report(
+    config: EvaluateConfig,
+    name: str,
+    form: Form,
+    result: Score,
+    several: dict[str, dict[str, Sampled]],
+    traces: Sequence[Trace],
+) -> dict[str, object]:
+    told: dict[str, Any] = {"metric": config.metric} if config.metric != "competition" else {}
+    if several:
+        told["sampled"] = {by: {key: one.to_json() for key, one in found.items()} for by, found in several.items()}
+        drawn = {"samples": config.samples, "repeats": config.repeats, "temperature": config.temperature, "top_p": config.top_p}
+        spread = noise(traces)
+        told |= drawn | ({"noise": spread.to_json()} if spread else {})
+    if not form.is_contest:
+        told["prompt"] = form.model_dump(mode="json")
+    return {"v": 1, "model": name, "revision": config.revision, **told, "max_new_tokens": config.max_new_tokens, **result.to_json()}
+
+
+def _metrics_of_several(several: dict[str, dict[str, Sampled]]) -> dict[str, Number]:
+    """pass@k and maj@k over all problems, with the interval of one attempt."""
+    if not several:
+        return {}
+    whole = several["all"][EVERYTHING]
+    low, high = whole.pass_bounds[1]
+    by_k = [{f"pass@{k}": whole.passes[k], f"maj@{k}": whole.majorities[k]} for k in whole.passes]
+    return {"low": low, "high": high, **{name: value for one in by_k for name, value in one.items()}}
 
 
 def _metrics(result: Score) -> dict[str, int | float]:
@@ -149,7 +221,13 @@ EVALUATE = Step(
     version=2,
     config=EvaluateConfig,
     run=run,
-    inputs={"problems": Problems, "model": Model, "adapter": Optional(Adapter)},
+    inputs={
+        "problems": Problems,
+        "model": Optional(Model),
+        "adapter": Optional(Adapter),
+        "endpoint": Optional(Endpoint),
+        "prompt": Optional(Files),
+    },
     outputs={"rollouts": Traces, "report": Report},
     pool="eval",
     image="train",

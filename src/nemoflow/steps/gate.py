@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import Field
 
 from nemoflow.artifacts import Problems, Report, Traces
-from nemoflow.config import Config
+from nemoflow.config import Config, later
 from nemoflow.errors import InputError
 from nemoflow.evaluation.compare import pair_up
 from nemoflow.evaluation.decision import FILE, Decision
@@ -29,6 +29,8 @@ class GateConfig(Config):
     """Highest one-sided p of the exact paired sign test for a gain, such as 0.05; 0 asks nothing."""
     max_truncated: float = Field(1.0, ge=0, le=1)
     """Largest share of the adapter's responses that may be cut off at the token limit; 1 asks nothing."""
+    beyond_noise: bool = later(False)
+    """Whether the gain has to be beyond the noise, as repeats (or samples) of both evaluations tell it."""
 
 
 def run(config: GateConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:

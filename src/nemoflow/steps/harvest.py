@@ -8,11 +8,15 @@ import orjson
 from pydantic import Field, model_validator
 
 from nemoflow.answers.verdicts import Metric
-from nemoflow.artifacts import Endpoint, Problems, Traces
+from nemoflow.artifacts import Endpoint, Files, Problems, Traces
 from nemoflow.config import tuning
-from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
+from nemoflow.errors import ConfigError
+from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
 from nemoflow.harvest.config import AskConfig
 from nemoflow.models.families import Effort
+from nemoflow.prompts.chat import SUFFIX
+from nemoflow.prompts.form import FILE, Form, read_form
+from nemoflow.records import Trace
 from nemoflow.sandbox.limits import Limits
 from nemoflow.steps.asked import asked, awake
 from nemoflow.steps.watch import filled
@@ -149,13 +153,33 @@ def run(config: HarvestConfig, inputs: Inputs, outputs: Outputs, context: Contex
     recipe = orjson.dumps(decides, option=orjson.OPT_SORT_KEYS).decode() if decides else ""
     sampling = replace(config.sampling(), recipe=recipe, mode="python" if tools else "")
     asking = Asking(endpoint, sampling, config.patience(stream=config.may_cancel))
-    system = tools.system(config.system) if tools else config.system
+    form = _form(config, inputs)
+    own = form.system if form else config.system
+    system = tools.system(own) if tools else own
     chosen = Chosen(lambda: filled(inputs["problems"]), config.categories, context.shard.holds)
-    plan = Plan(chosen, config.samples, asking, config.seed, system, config.efforts)
+    plan = Plan(chosen, config.samples, asking, config.seed, system, config.efforts, form)
     context.progress.start("harvest", chosen.count * config.samples * max(1, len(config.efforts)))
-    with _course(config) as course, asked("harvest", plan, asking, system, config, context, course) as result:
-        outputs["traces"].write(result)
+    group = f"{system}\0{form.model_dump_json()}" if form else system
+    with _course(config) as course, asked("harvest", plan, asking, group, config, context, course) as result:
+        outputs["traces"].write(_told(trace, form) for trace in result)
     return Outcome(metrics=result.figures, rows_in=chosen.count, is_complete=not result.failed)
+
+
+def _form(config: HarvestConfig, inputs: Inputs) -> Form | None:
+    """The form that is wired; None where there is none, or it is the contest's own."""
+    if "prompt" not in inputs:
+        return None
+    if config.system:
+        raise ConfigError(f"system = {config.system!r}: the input `prompt` has the system message; leave one of the two out")
+    form = read_form(inputs["prompt"].json(FILE), inputs["prompt"].address)
+    return None if form.is_contest else form
+
+
+def _told(trace: Trace, form: Form | None) -> Trace:
+    """With the suffix that stands behind its statement, where that is not the contest's: later steps part the two."""
+    if form is None or form.suffix == SUFFIX:
+        return trace
+    return trace.model_copy(update={"meta": {**trace.meta, "suffix": form.suffix}})
 
 
 HARVEST = Step(
@@ -163,7 +187,7 @@ HARVEST = Step(
     version=4,
     config=HarvestConfig,
     run=run,
-    inputs={"problems": Problems, "endpoint": Endpoint},
+    inputs={"problems": Problems, "endpoint": Endpoint, "prompt": Optional(Files)},
     outputs={"traces": Traces},
     pool="cpu",
     sharded=True,
