@@ -31,7 +31,7 @@ def alone(step, folder, url, **endpoint):
         "traces": write_lines(folder / "traces.jsonl", [trace]),
         "endpoint": write_endpoint(folder / "endpoint", url, **endpoint),
     }
-    return Alone(step, {name: inputs[name] for name in step.inputs}, folder / "root")
+    return Alone(step, {name: path for name, path in inputs.items() if name in step.inputs}, folder / "root")
 
 
 @pytest.mark.parametrize("step", [HARVEST, RATIONALIZE, JUDGE], ids=lambda step: step.name)
