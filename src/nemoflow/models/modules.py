@@ -81,7 +81,12 @@ class Stack(Linear):
 
     experts: int = 1
     parts: tuple[str, ...] = ()
-    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj."""
+    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj; none where it is one tensor there, inputs before outputs."""
+
+    @property
+    def is_quantisable(self) -> bool:
+        """Whether 4 bits take it: blocks of 64 weights end where an expert ends, and outputs come before inputs."""
+        return bool(self.parts) and self.outputs * self.inputs % 64 == 0
 
     @property
     def parameters(self) -> int:
