@@ -231,4 +231,7 @@ def _last(name: str) -> str:
 
 
 def _first(config: Mapping[str, Any], names: tuple[str, ...], otherwise: int) -> int:
-    return next((value for name in names if type(value := config.get(name)) is int and value > 0), otherwise)
+    """The first whole number under one of the names; models that also see hold them in `text_config`."""
+    within = config.get("text_config")
+    places = (config, within) if isinstance(within, Mapping) else (config,)
+    return next((value for place in places for name in names if type(value := place.get(name)) is int and value > 0), otherwise)
