@@ -49,6 +49,14 @@ def test_the_contests_model_is_read_from_its_headers(tmp_path):
     assert sum(linear.lora(32) for linear in modules.linears) == 27_711_488
 
 
+def test_widths_are_also_found_in_the_text_part_of_a_config(tmp_path):
+    config = {"model_type": "other", "num_experts_per_tok": "six", "text_config": {"hidden_size": 64, "num_experts_per_tok": 4}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    write_holes(tmp_path / "model.safetensors", {"language_model.model.layers.3.self_attn.q_proj.weight": [64, 64]})
+    modules = read_modules(tmp_path)
+    assert (modules.hidden, modules.experts_per_token, modules.heads, modules.layers) == (64, 4, 0, (3,))
+
+
 def test_blocks_of_mxfp4_count_two_numbers_a_byte(tmp_path):
     layer = "model.layers.0.mlp.experts"
     packed = {f"{layer}.gate_up_proj_blocks": [4, 64, 2, 16], f"{layer}.gate_up_proj_scales": [4, 64, 2]}

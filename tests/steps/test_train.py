@@ -145,6 +145,8 @@ def test_a_base_in_four_bits_trains_on_a_cpu(tmp_path, base):
         if name.endswith("proj.weight") and not name.endswith("out_proj.weight") and weight.shape[1] % 64 == 0
     ]
     assert manifest.metrics["quantised"] == sum(linear)
+    told = orjson.loads((tmp_path / "root" / manifest.outputs["adapter"].address / "targets.json").read_bytes())
+    assert told["quantisable"] == sum(kind["parameters"] for kind in told["kinds"] if kind["is_quantised"]) >= sum(linear)
     log = (tmp_path / "root" / manifest.outputs["adapter"].address / "log.jsonl").read_bytes().splitlines()
     assert falls([orjson.loads(line) for line in log])
 

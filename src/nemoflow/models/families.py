@@ -25,6 +25,8 @@ class ModelFamily:
     """Last parts of the Linear modules to adapt first: all kinds of block are reached, and PEFT takes each of them."""
     disk_parts: Mapping[str, str] = field(default_factory=dict)
     """Parts within a tensor's name on disk -> those of the loaded model, where transformers renames them."""
+    adapts_experts: bool = False
+    """Whether routed experts take an adapter whose names the runtime reads."""
     map_bytes: int = 0
     """Bytes that training keeps of each place of an attention map [heads, tokens, tokens]; 0 where transformers never makes the map."""
 
@@ -51,6 +53,7 @@ FAMILIES: Mapping[str, ModelFamily] = {
             disk_prefixes={"backbone": "model"},
             served=("q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "out_proj", "up_proj", "down_proj", "lm_head"),
             suggested=(*_ATTENTION, "in_proj", "up_proj", "down_proj"),
+            adapts_experts=True,
         ),
         ModelFamily("llama", {}, served=_LLAMA, suggested=_DENSE),
         ModelFamily("qwen2", {}, served=_LLAMA, suggested=_DENSE),

@@ -81,7 +81,12 @@ class Stack(Linear):
 
     experts: int = 1
     parts: tuple[str, ...] = ()
-    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj."""
+    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj; none where it is one tensor there, inputs before outputs."""
+
+    @property
+    def is_quantisable(self) -> bool:
+        """Whether 4 bits take it: blocks of 64 weights end where an expert ends, and outputs come before inputs."""
+        return bool(self.parts) and self.outputs * self.inputs % 64 == 0
 
     @property
     def parameters(self) -> int:
@@ -226,4 +231,7 @@ def _last(name: str) -> str:
 
 
 def _first(config: Mapping[str, Any], names: tuple[str, ...], otherwise: int) -> int:
-    return next((value for name in names if type(value := config.get(name)) is int and value > 0), otherwise)
+    """The first whole number under one of the names; models that also see hold them in `text_config`."""
+    within = config.get("text_config")
+    places = (config, within) if isinstance(within, Mapping) else (config,)
+    return next((value for place in places for name in names if type(value := place.get(name)) is int and value > 0), otherwise)

@@ -57,6 +57,12 @@ class Resolution:
         """Last parts that PEFT refuses on this type of model."""
         return REFUSED_BY_PEFT if self.modules.model_type in WITH_MAMBA else frozenset()
 
+    @property
+    def adapts_experts(self) -> bool:
+        """Whether train.experts would adapt this model's routed experts."""
+        family = FAMILIES.get(self.modules.model_type)
+        return bool(self.modules.stacks) and family is not None and family.adapts_experts
+
     @cached_property
     def named(self) -> tuple[Linear, ...]:
         """Linear modules that the names match, whether PEFT takes them or not."""
@@ -65,7 +71,7 @@ class Resolution:
     @cached_property
     def matched(self) -> tuple[Linear, ...]:
         """Modules that get an adapter."""
-        stacks = self.modules.stacks if self.with_experts else ()
+        stacks = self.modules.stacks if self.with_experts and self.adapts_experts else ()
         return (*(linear for linear in self.named if linear.last not in self.refused_names), *stacks)
 
     @cached_property
@@ -138,6 +144,10 @@ class Resolution:
                 f"{field}: {list(self.refused)} are refused by PEFT on {self.modules.model_type}, "
                 f"whose fused mamba kernel would bypass them; {right}"
             )
+        if self.with_experts and not self.adapts_experts:
+            raise ConfigError(
+                f"train.experts: {self.modules.model_type} has no routed experts that take an adapter; nemotron_h with E layers has"
+            )
         if not self.matched:
             raise ConfigError(f"{field}: {self.wanted!r} matches nothing in {self.modules.model_type}; {right}")
 
@@ -179,7 +189,7 @@ class Resolution:
             fate=self._fate(largest, bool(matched)),
             trained=sum(part.lora(self.rank) for part in matched),
             parameters=0 if largest is self.modules.head and self.modules.is_tied else sum(part.parameters for part in parts),
-            is_quantised=largest.last not in UNQUANTISED,
+            is_quantised=largest.is_quantisable if isinstance(largest, Stack) else largest.last not in UNQUANTISED,
         )
 
     @cached_property
@@ -201,7 +211,8 @@ class Resolution:
             return f" ({HEAD}: TRL's loss reads the head's own weight, so an adapter on it would stay at zero)"
         if not of_experts:
             return ""
-        return f" ({', '.join(of_experts)} are routed experts' matrices, 3-D parameters in memory: train.experts adapts them)"
+        more = ": train.experts adapts them" if self.adapts_experts else ""
+        return f" ({', '.join(of_experts)} are routed experts' matrices, 3-D parameters in memory{more})"
 
 
 def resolve(modules: ModelModules, wanted: Wanted, rank: int, with_experts: bool = False) -> Resolution:
