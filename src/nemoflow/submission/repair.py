@@ -170,7 +170,8 @@ class _Plan:
     def _is_dropped(self, name: str) -> bool:
         if any(name in self.layout.broken.get(rule, ()) for rule in TENSORS_TO_DROP):
             return True
-        return name in self.layout.broken.get("extra-tensor", ()) and not any(self.config.get(field) for field in CHANGED_BY)
+        is_part = "lora" in name or any(self.config.get(field) for field in CHANGED_BY)
+        return name in self.layout.broken.get("extra-tensor", ()) and not is_part
 
     def _still_stacked(self) -> bool:
         used = {name for pair in self.pairs.values() for name in (*pair.a.names, *pair.b.names)}

@@ -20,6 +20,8 @@ FAR = 30.0
 """An update this many times larger than the median of its kind is worth a look."""
 LARGE = 10.0
 """So is one whose numbers may be this large (root of the mean square); a model's own weights have 0.01 to 0.1."""
+MOST = 0.8
+"""Where more of the modules than this are strangers, the model is another one; its output head may still fit."""
 ENOUGH = 4
 """Modules of a kind that a median is taken of."""
 
@@ -60,7 +62,7 @@ def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterato
     """What is wrong with the names; an adapter of another model gets one finding, not thousands."""
     strangers = [module for module in layout.pairs if module not in base.shapes]
     broken = dict(layout.broken)
-    if layout.pairs and 2 * len(strangers) > len(layout.pairs) and broken.get("module-unknown"):
+    if len(strangers) > MOST * len(layout.pairs) and broken.get("module-unknown"):
         value = f"{len(strangers):,} of its {len(layout.pairs):,} modules are not in this {base.family.model_type}, whose are such as"
         yield found("wrong-base", broken.pop("module-unknown"), f"{value} {min(base.shapes, default='(none)')}{trained_on}")
     for rule, names in broken.items():
