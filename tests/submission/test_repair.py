@@ -140,12 +140,12 @@ def test_a_config_that_means_more_than_b_a_is_left_as_it_is(base, tmp_path, name
     assert len(repaired.after.violations) == (2 if name == "modules_to_save" else 1)
 
 
-def test_targets_are_listed_by_their_last_parts_or_in_full_where_only_some_are_adapted(base, tmp_path):
+def test_targets_are_listed_by_the_shortest_end_of_their_names_that_means_no_other(base, tmp_path):
     lora = Lora(tmp_path / "adapter").adapt("layers.0.mixer.in_proj", "layers.1.mixer.shared_experts.up_proj")
     lora.config["target_modules"] = ".*"
     repair(lora.save(), base, tmp_path / "out", 32)
     config = json.loads((tmp_path / "out/adapter_config.json").read_text())
-    assert config["target_modules"] == ["in_proj", "model.layers.1.mixer.shared_experts.up_proj"]
+    assert config["target_modules"] == ["in_proj", "shared_experts.up_proj"]
 
 
 def test_experts_that_are_missing_become_zeros(base, tmp_path):

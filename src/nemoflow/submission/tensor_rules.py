@@ -64,7 +64,11 @@ def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterato
     broken = dict(layout.broken)
     if len(strangers) > MOST * len(layout.pairs) and broken.get("module-unknown"):
         value = f"{len(strangers):,} of its {len(layout.pairs):,} modules are not in this {base.family.model_type}, whose are such as"
-        yield found("wrong-base", broken.pop("module-unknown"), f"{value} {min(base.shapes, default='(none)')}{trained_on}")
+        yield found(
+            "wrong-base",
+            broken.pop("module-unknown"),
+            f"{value} {min((name for name in base.shapes if 'layers.' in name), default='(none)')}{trained_on}",
+        )
     for rule, names in broken.items():
         if rule == "fused-experts" and base.family.model_type in STACKED:
             yield found("stacked-experts", names, "stacked experts")
