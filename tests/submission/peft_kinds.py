@@ -33,18 +33,19 @@ LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_p
 MIXED = ["q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "up_proj", "down_proj"]
 
 
-def make_model(kind: str) -> Any:
+def make_model(kind: str, **sizes: int) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig, NemotronHConfig, Qwen3Config, Qwen3MoeConfig
 
     torch.manual_seed(0)
+    size = {**SIZES, **sizes}
     configs = {
-        "llama": lambda: LlamaConfig(num_hidden_layers=2, **SIZES),
-        "tied": lambda: LlamaConfig(num_hidden_layers=2, tie_word_embeddings=True, **SIZES),
-        "large-llama": lambda: LlamaConfig(num_hidden_layers=2, **{**SIZES, "hidden_size": 64}),
-        "qwen3": lambda: Qwen3Config(num_hidden_layers=2, **SIZES),
-        "qwen3_moe": lambda: Qwen3MoeConfig(num_hidden_layers=2, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, **SIZES),
-        "nemotron_h": lambda: NemotronHConfig(**SIZES, **NEMOTRON),
+        "llama": lambda: LlamaConfig(num_hidden_layers=2, **size),
+        "tied": lambda: LlamaConfig(num_hidden_layers=2, tie_word_embeddings=True, **size),
+        "large-llama": lambda: LlamaConfig(num_hidden_layers=2, **{**size, "hidden_size": 64}),
+        "qwen3": lambda: Qwen3Config(num_hidden_layers=2, **size),
+        "qwen3_moe": lambda: Qwen3MoeConfig(num_hidden_layers=2, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, **size),
+        "nemotron_h": lambda: NemotronHConfig(**size, **NEMOTRON),
     }
     return AutoModelForCausalLM.from_config(configs[kind]())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.models.handmade import numbers
+from tests.models.handmade import numbers, write
 from tests.submission.lora import MODULES, PREFIX, Lora, save_base, sound
 
 from nemoflow.errors import InputError, SubmissionError
@@ -358,8 +358,6 @@ def test_an_update_far_from_its_kind_is_a_risk_however_small(tmp_path, base):
 
 
 def write_more(base: Path, module: str, shape: tuple[int, int]) -> None:
-    from tests.models.handmade import write
-
     write(base / "more.safetensors", {f"backbone.{module}.weight": numbers("F32", shape)})
 
 
@@ -401,6 +399,13 @@ def test_the_base_has_to_be_a_model(lora, tmp_path):
     lora.save()
     with pytest.raises(InputError, match="that is an adapter, the model under it was expected"):
         examine(lora.folder, base, 32)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("q_proj.weight", "U8"), ("q_proj.qweight", "I32"), ("q_proj.weight_packed", "I32")])
+def test_a_quantised_base_is_refused_for_its_shapes_are_not_the_modules(lora, base, name, dtype):
+    write(base / "more.safetensors", {f"backbone.layers.9.mixer.{name}": (dtype, (4, 1), bytes(4 if dtype == "U8" else 16))})
+    with pytest.raises(InputError, match="quantised weights"):
+        examine(lora.save(), base, 32)
 
 
 def test_the_30_b_models_key_counts_and_parameters_are_the_published_ones(tmp_path):

@@ -124,6 +124,8 @@ def test_what_is_neither_a_folder_nor_a_zip_is_an_error_of_the_caller(base, tmp_
     (tmp_path / "a.zip").write_bytes(b"PK\3\4 torn")
     with pytest.raises(InputError, match="is no zip, or a torn one"):
         examine(tmp_path / "a.zip", base, 32)
+    with pytest.raises(InputError, match="cannot be read"):
+        examine(tmp_path / ("long" * 200), base, 32)
 
 
 def test_a_pipe_a_folder_and_a_dangling_link_are_no_files(lora, base):

@@ -10,6 +10,7 @@ from tests.submission.peft_kinds import KINDS, make_model, save_adapter
 from nemoflow.submission.base import BaseModules
 from nemoflow.submission.doctor import examine, read_tensors
 from nemoflow.submission.factors import deltas, pairs_of
+from nemoflow.submission.prove import weight_of
 from nemoflow.submission.repair import repair
 from nemoflow.submission.rules import RULES
 from nemoflow.submission.tensor_rules import lay_out
@@ -91,17 +92,6 @@ def by_hand(base: Path, adapter: Path | None, scale: float) -> Any:
             for name, delta in deltas(pairs_of(lay_out(tensors, modules), tensors, modules), lambda *_: scale):
                 weight_of(model, name).add_(torch.tensor(delta, dtype=torch.float32))
     return spoken(model)
-
-
-def weight_of(model: Any, module: str) -> Any:
-    path, _, expert = module.partition(".experts.")
-    if not expert:
-        return model.get_submodule(module).weight
-    number, part = expert.split(".")
-    experts = model.get_submodule(f"{path}.experts")
-    if part in ("gate_proj", "up_proj") and hasattr(experts, "gate_up_proj"):
-        return experts.gate_up_proj[int(number)].chunk(2)[part == "up_proj"]
-    return getattr(experts, part)[int(number)]
 
 
 def spoken(model: Any) -> Any:

@@ -1,6 +1,7 @@
 """`nemoflow doctor adapter`: would the contest's runtime load this adapter, and as what it was trained to be."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def to_json(adapter: Path, checkup: Checkup) -> dict[str, object]:
         "adapter": str(adapter),
         "is_refused": bool(checkup.of("refused")),
         "rank": checkup.rank,
-        "scale": scale if scale == scale else None,
+        "scale": scale if math.isfinite(scale) else None,
         "modules": checkup.modules,
         "dead_modules": len(checkup.dead),
         "tensors": checkup.tensors,

@@ -42,9 +42,15 @@ class BaseModules:
         """From a model's folder; InputError where it is none, or holds its weights packed."""
         config = read_config(folder)
         tensors = read_folder(folder)
-        packed = [tensor.name for tensor in tensors.values() if ".lora_" in tensor.name]
+        adapted = [tensor.name for tensor in tensors.values() if ".lora_" in tensor.name]
+        if adapted:
+            raise InputError(f"{folder}: holds {adapted[0]!r}; that is an adapter, the model under it was expected")
+        packed = [tensor for tensor in tensors.values() if _is_packed(tensor)]
         if packed:
-            raise InputError(f"{folder}: holds {packed[0]!r}; that is an adapter, the model under it was expected")
+            raise InputError(
+                f"{folder}: {packed[0].name} is {packed[0].dtype} {list(packed[0].shape)}: quantised weights, whose shapes are not the"
+                " modules'; the base model as it was before quantising was expected"
+            )
         kind = config["model_type"]
         known = FAMILIES.get(kind)
         family = known or replace(FAMILIES["llama"], model_type=kind, disk_prefixes={}, served=())
@@ -94,6 +100,12 @@ class BaseModules:
 
     def _tail_of(self, tail: str) -> str:
         return EMBEDDINGS[0] if tail in EMBEDDINGS else tail
+
+
+def _is_packed(tensor: TensorHeader) -> bool:
+    """4-bit weights of bitsandbytes, GPTQ, AWQ and others lie as bytes or words, several numbers in each."""
+    is_bytes = tensor.name.endswith("proj.weight") and tensor.dtype in ("U8", "I8", "I32")
+    return is_bytes or tensor.name.endswith((".qweight", ".weight_packed"))
 
 
 def expert_path(module: str) -> str | None:

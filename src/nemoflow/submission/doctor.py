@@ -85,8 +85,11 @@ class Checkup:
 def examine(adapter: Path, base: Path, max_rank: int) -> Checkup:
     """Read the adapter whole (a folder or a zip) and the base model's headers, and apply every rule."""
     modules = BaseModules.read(base)
-    with open_adapter(adapter) as files:
-        return examine_files(files, modules, max_rank)
+    try:
+        with open_adapter(adapter) as files:
+            return examine_files(files, modules, max_rank)
+    except OSError as error:
+        raise InputError(f"{adapter}: cannot be read: {error}") from None
 
 
 def examine_files(files: AdapterFiles, base: BaseModules, max_rank: int) -> Checkup:

@@ -1,5 +1,6 @@
 """An adapter as what it computes: for each module of the base model a lora_A and a lora_B, wherever and however they lie in the file."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,9 +10,11 @@ import numpy as np
 
 from nemoflow.models.headers import TensorHeader
 from nemoflow.submission.base import BaseModules, Shape
-from nemoflow.submission.keys import fused_path
+from nemoflow.submission.keys import PREFIX
 from nemoflow.submission.numbers import READERS, Floats, load
 from nemoflow.submission.tensor_rules import Layout
+
+_STACKED = re.compile(r"(?P<path>.+\.experts)(?:\.(?P<part>\w+?))?(?:\.|_)lora_(?P<side>[AB])(?:\.weight)?")
 
 _load = lru_cache(maxsize=2)(load)
 """Stacked experts are read once, not once for each expert."""
@@ -76,21 +79,37 @@ def zero_pair(shape: Shape, rank: int, dtype: str) -> Pair:
 
 
 def unstacked(tensors: Sequence[TensorHeader], base: BaseModules) -> dict[str, Pair]:
-    """PEFT's stacked experts, matrix by matrix.
+    """Stacked experts, matrix by matrix: as PEFT stacks them, or in three dimensions under the matrices' own name.
 
     PEFT keeps experts' A as (experts * rank, inputs), expert by expert, and B as (outputs, rank * experts), rank by rank
     (`ParamWrapper.get_delta_weight`). Which parameter a key means is told by its shapes; where they do not tell, it is left out.
     """
-    sides: dict[tuple[str, bool], dict[str, TensorHeader]] = {}
+    sides: dict[tuple[str, str], dict[str, TensorHeader]] = {}
     for tensor in tensors:
-        if ".lora_A" in tensor.name or ".lora_B" in tensor.name:
-            key = (base.family.module(fused_path(tensor.name)), ".base_layer." in tensor.name)
-            sides.setdefault(key, {})["A" if ".lora_A" in tensor.name else "B"] = tensor
+        if match := _STACKED.fullmatch(tensor.name):
+            path = base.family.module(match["path"].removeprefix(PREFIX))
+            sides.setdefault((path, match["part"] or ""), {})[match["side"]] = tensor
     pairs: dict[str, Pair] = {}
-    for (path, _), both in sides.items():
+    for (path, part), both in sides.items():
         if len(both) == 2:
-            pairs |= dict(_unstack(path, both["A"], both["B"], base.experts(path)))
+            experts = base.experts(path)
+            shapes = (len(both["A"].shape), len(both["B"].shape))
+            pairs |= dict(_unstack(path, both["A"], both["B"], experts) if shapes == (2, 2) else _each(path, part, both, experts))
     return pairs
+
+
+def _each(path: str, part: str, both: Mapping[str, TensorHeader], experts: Mapping[str, Shape]) -> Iterator[tuple[str, Pair]]:
+    """A of (experts, rank, inputs) and B of (experts, outputs, rank), for the matrices that the key names."""
+    a, b = both["A"], both["B"]
+    wanted = {name: shape for name, shape in experts.items() if name.endswith(f".{part}")}
+    if len(a.shape) != 3 or len(b.shape) != 3 or not len(wanted) == a.shape[0] == b.shape[0] or a.shape[1] != b.shape[2]:
+        return
+    for name, (outputs, inputs) in wanted.items():
+        expert = int(name.partition(".")[0])
+        if (b.shape[1], a.shape[2]) == (outputs, inputs) and expert < a.shape[0]:
+            one = Factor(_slice_of(a, expert), (a.shape[1], inputs), a.dtype, (a.name,))
+            other = Factor(_slice_of(b, expert), (outputs, b.shape[2]), b.dtype, (b.name,))
+            yield f"{path}.{name}", Pair(one, other, f"{path}.{part}")
 
 
 def _unstack(path: str, a: TensorHeader, b: TensorHeader, experts: Mapping[str, Shape]) -> Iterator[tuple[str, Pair]]:
@@ -118,6 +137,10 @@ def _meant(parts: Mapping[str, Shape], outputs: int, inputs: int) -> dict[str, t
 
 def _rows_of(tensor: TensorHeader, start: int, count: int) -> Callable[[], Floats]:
     return lambda: _load(tensor)[start : start + count]
+
+
+def _slice_of(tensor: TensorHeader, expert: int) -> Callable[[], Floats]:
+    return lambda: _load(tensor)[expert]
 
 
 def _columns_of(tensor: TensorHeader, expert: int, experts: int, start: int, rows: int) -> Callable[[], Floats]:

@@ -22,6 +22,8 @@ _SIDES: dict[str, Side] = {
 _EXACT = re.compile(r"base_model\.model\.(?P<module>.+)\.(?:lora_(?P<side>[AB])\.weight|lora_embedding_(?P<embedding>[AB]))")
 _LOOSE = re.compile(rf"(?P<module>.+?)\.(?P<side>{'|'.join(_SIDES)})(?:\.(?P<name>[^.]+))?(?:\.weight)?")
 _FUSED = re.compile(r"\.experts(\.(base_layer|w[123]|up_proj|down_proj|gate_proj|gate_up_proj))?$")
+_EACH = re.compile(r"\.experts\.\w+?_lora_[AB]$")
+"""One tensor for all experts' matrices of a name, as this package's own checkpoints hold them."""
 _COPIES = (".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight")
 """vLLM passes over names that end so; PEFT saves them where the embedding or the head is adapted."""
 
@@ -68,14 +70,11 @@ def is_skipped(module: str) -> bool:
     return module.startswith("mtp.") or ".mtp." in module
 
 
-def fused_path(name: str) -> str:
-    """The experts' path in a stacked key: `model.layers.1.mixer.experts` in `...experts.base_layer.lora_A.weight`."""
-    return name.removeprefix(PREFIX).partition(".experts")[0] + ".experts"
-
-
 def _recovered(name: str, base: BaseModules) -> Place | str:
     if name.endswith(_COPIES):
         return "base-copy"
+    if _EACH.search(name):
+        return "fused-experts"
     if "lora_magnitude_vector" in name:
         return "magnitude"
     if name.endswith(".bias"):

@@ -5,7 +5,6 @@ weights, runs here. Both read the same random prompts; what is compared are the 
 """
 
 import json
-import math
 import os
 import random
 import subprocess
@@ -44,7 +43,7 @@ class Distances:
     """Largest differences between log-probabilities."""
 
     change: float
-    """vLLM with the adapter, and without."""
+    """vLLM with the adapter, and transformers without."""
     error: float
     """vLLM and PEFT, both with it."""
     noise: float
@@ -65,7 +64,7 @@ def prove(adapter: Path, base: Path, python: str, max_rank: int) -> Finding:
             return said
         bare, adapted, how = _here(folder, base, dtype, prompts)
     distances = Distances(
-        change=_apart(said["adapter"], said["base"]),
+        change=_apart(said["adapter"], _looked_up(bare, said["adapter"])),
         error=_apart(said["adapter"], _looked_up(adapted, said["adapter"])),
         noise=_apart(said["base"], _looked_up(bare, said["base"])),
     )
@@ -180,9 +179,5 @@ def _looked_up(here: Any, said: Said) -> Said:
 
 
 def _apart(one: Said, other: Said) -> float:
-    """The largest difference over tokens that both name; infinite where they share none after a prompt."""
-    largest = 0.0
-    for here, there in zip(one, other, strict=True):
-        shared = here.keys() & there.keys()
-        largest = max([largest, *(abs(here[token] - there[token]) for token in shared)] if shared else [math.inf])
-    return largest
+    """The largest difference."""
+    return max(abs(here[token] - there[token]) for here, there in zip(one, other, strict=True) for token in here)

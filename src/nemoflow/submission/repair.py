@@ -161,16 +161,20 @@ class _Plan:
         return {module: zero_pair(self.base.shapes[module], self.rank, dtype) for module in every if module not in self.pairs}
 
     def _targets(self) -> list[str]:
-        """Last parts of names where every such module is adapted, whole names where only some are."""
-        lasts = {module.rpartition(".")[2] for module in self.pairs}
-        partly = {last for last in lasts if any(name.rpartition(".")[2] == last and name not in self.pairs for name in self.base.shapes)}
-        whole = {module for module in self.pairs if module.rpartition(".")[2] in partly}
-        return sorted((lasts - partly) | whole)
+        """For each module the shortest end of its name that no module has which is not adapted: `q_proj`, `experts.7.up_proj`."""
+        left, names = set(self.pairs), set()
+        for parts in range(1, 1 + max(name.count(".") + 1 for name in self.pairs)):
+            others = {_end(name, parts) for name in self.base.shapes if name not in self.pairs}
+            listed = {name for name in left if _end(name, parts) not in others}
+            names |= {_end(name, parts) for name in listed}
+            left -= listed
+        return sorted(names)
 
     def _is_dropped(self, name: str) -> bool:
         if any(name in self.layout.broken.get(rule, ()) for rule in TENSORS_TO_DROP):
             return True
-        return name in self.layout.broken.get("extra-tensor", ()) and not any(self.config.get(field) for field in CHANGED_BY)
+        is_part = "lora" in name or any(self.config.get(field) for field in CHANGED_BY)
+        return name in self.layout.broken.get("extra-tensor", ()) and not is_part
 
     def _still_stacked(self) -> bool:
         used = {name for pair in self.pairs.values() for name in (*pair.a.names, *pair.b.names)}
@@ -186,6 +190,10 @@ class _Plan:
     def _written(self, factor: Factor) -> Written:
         dtype = factor.dtype if factor.dtype in WRITERS else "F32"
         return Written(dtype, factor.shape, lambda: WRITERS[dtype](factor.read()))
+
+
+def _end(module: str, parts: int) -> str:
+    return ".".join(module.split(".")[-parts:])
 
 
 def _as_it_is(tensor: TensorHeader) -> Written:

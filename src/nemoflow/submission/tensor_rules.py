@@ -20,6 +20,8 @@ FAR = 30.0
 """An update this many times larger than the median of its kind is worth a look."""
 LARGE = 10.0
 """So is one whose numbers may be this large (root of the mean square); a model's own weights have 0.01 to 0.1."""
+MOST = 0.8
+"""Where more of the modules than this are strangers, the model is another one; its output head may still fit."""
 ENOUGH = 4
 """Modules of a kind that a median is taken of."""
 
@@ -60,9 +62,12 @@ def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterato
     """What is wrong with the names; an adapter of another model gets one finding, not thousands."""
     strangers = [module for module in layout.pairs if module not in base.shapes]
     broken = dict(layout.broken)
-    if layout.pairs and 2 * len(strangers) > len(layout.pairs) and broken.get("module-unknown"):
-        value = f"{len(strangers):,} of its {len(layout.pairs):,} modules are not in this {base.family.model_type}, whose are such as"
-        yield found("wrong-base", broken.pop("module-unknown"), f"{value} {min(base.shapes, default='(none)')}{trained_on}")
+    if len(strangers) > MOST * len(layout.pairs) and broken.get("module-unknown"):
+        known = min((name for name in base.shapes if "layers." in name), default="(none)")
+        value = (
+            f"{len(strangers):,} of its {len(layout.pairs):,} modules are not in this {base.family.model_type}, whose are such as {known}"
+        )
+        yield found("wrong-base", broken.pop("module-unknown"), value + trained_on)
     for rule, names in broken.items():
         if rule == "fused-experts" and base.family.model_type in STACKED:
             yield found("stacked-experts", names, "stacked experts")
@@ -111,7 +116,7 @@ def target_findings(targets: object, layout: Layout) -> Iterator[Finding]:
     """Names to adapt for which there is nothing."""
     if not isinstance(targets, list):
         return
-    idle = [name for name in targets if not any(module == name or module.endswith(f".{name}") for module in layout.pairs)]
+    idle = [name for name in targets if not any(f".{name}." in f".{module}." for module in layout.pairs)]
     fused = layout.broken.get("fused-experts")
     if idle and not fused and len(idle) < len(targets):
         yield found("target-idle", "target_modules", f"{', '.join(map(repr, idle[:8]))}: the adapter holds no such tensor")
