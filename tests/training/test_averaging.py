@@ -77,7 +77,9 @@ def test_experts_of_three_dimensions_are_averaged_each_by_itself():
     """As the adapter on routed experts holds them: A (experts, rank, inputs), B (experts, outputs, rank)."""
     first, second = "m.experts.up_proj_lora_A.default", "m.experts.up_proj_lora_B.default"
     single = [[state(10 * index + expert) for expert in range(3)] for index in range(2)]
-    stacked = [{first: torch.stack([each[A] for each in experts]), second: torch.stack([each[B] for each in experts])} for experts in single]
+    stacked = [
+        {first: torch.stack([each[A] for each in experts]), second: torch.stack([each[B] for each in experts])} for experts in single
+    ]
     mean = mean_of(stacked, 4).weights
     for expert in range(3):
         alone = mean_of([experts[expert] for experts in single], 4).weights
