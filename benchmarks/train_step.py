@@ -111,7 +111,7 @@ def draw_rows(options: argparse.Namespace) -> list[Row]:
 
 def train_nemoflow(options: argparse.Namespace, rows: Sequence[Row]) -> float:
     """Seconds of a pass."""
-    from nemoflow.steps.train import TrainConfig
+    from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
     from nemoflow.training.sft import SftRecipe, SftSurroundings, train_adapter
 
     mean = sum(map(len, rows)) / len(rows)
@@ -136,7 +136,7 @@ def train_nemoflow(options: argparse.Namespace, rows: Sequence[Row]) -> float:
             lambda line: print(line, file=sys.stderr),
             lambda: False,
         )
-        recipe = SftRecipe(**config.model_dump(exclude={"learn_outputs"}))
+        recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
         train_adapter(options.folder, Rows(list(rows)), recipe, around, Path(place))
     return at[-1] - at[0]
 

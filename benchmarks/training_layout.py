@@ -4,8 +4,8 @@
     python benchmarks/training_layout.py --rounds 1   once
 
 The same rows, adapter and optimizer on a Llama of a quarter of a million weights, one thread, one pass, each way in turns; the median of
-the rounds counts. Tokens are those of the rows: padding is no work done. A step sees about as many tokens each way. Packs stand beside
-them without a bar: on a CPU their attention costs the square of the whole pack.
+the rounds counts. Tokens are those of the rows: padding is no work done. A step sees about as many tokens each way. Length
+buckets stand beside them without a bar, and so do packs: on a CPU their attention costs the square of the whole pack.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from nemoflow.training.student import make_tokenizer
 MICRO_BATCH = 8
 BAR_TIMES, BAR_PADDING = 1.2, 0.05
 """Tokens a second, stacks against rows at random; the most padding of stacks."""
+BUCKETS = (128, 256, 1024)
 FIXED = {
     "r": 8,
     "alpha": 16,
@@ -117,6 +118,7 @@ def compare(name: str, base: Path, rows: Sequence[Row], rounds: int) -> tuple[fl
     ways = {
         f"{MICRO_BATCH} rows at random": {"micro_batch": MICRO_BATCH, "accumulation": 4},
         f"stacks of {held} tokens": {"batch_tokens": held, "accumulation": 4},
+        f"the same in {len(BUCKETS)} buckets": {"buckets": BUCKETS, "batch_tokens": held, "accumulation": 4},
         f"packs of {held} tokens": {"packing": True, "batch_tokens": held, "accumulation": 4},
     }
     taken: dict[str, list[tuple[float, int, float]]] = {way: [] for way in ways}
@@ -130,7 +132,7 @@ def compare(name: str, base: Path, rows: Sequence[Row], rounds: int) -> tuple[fl
         slowest, fastest = (tokens / pick(seconds for seconds, _, _ in runs) for pick in (max, min))
         _, steps, padding = runs[0]
         print(f"  {way:24} {padding:6.2%} padding  {steps:3} steps  {rates[way]:7,.0f} tokens/s ({slowest:,.0f} to {fastest:,.0f})")
-    plain, stacks, _ = ways
+    plain, stacks, *_ = ways
     return rates[stacks] / rates[plain], taken[stacks][0][2]
 
 

@@ -71,3 +71,16 @@ def test_an_adapter_that_learned_nothing_has_a_mean():
 )
 def test_the_states_to_average_end_with_the_last(steps, count, every, expected):
     assert average_steps(steps, count, every) == expected
+
+
+def test_experts_of_three_dimensions_are_averaged_each_by_itself():
+    """As the adapter on routed experts holds them: A (experts, rank, inputs), B (experts, outputs, rank)."""
+    first, second = "m.experts.up_proj_lora_A.default", "m.experts.up_proj_lora_B.default"
+    single = [[state(10 * index + expert) for expert in range(3)] for index in range(2)]
+    stacked = [
+        {first: torch.stack([each[A] for each in experts]), second: torch.stack([each[B] for each in experts])} for experts in single
+    ]
+    mean = mean_of(stacked, 4).weights
+    for expert in range(3):
+        alone = mean_of([experts[expert] for experts in single], 4).weights
+        assert torch.allclose(mean[second][expert] @ mean[first][expert], product(alone), atol=1e-4)
