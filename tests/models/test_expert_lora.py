@@ -4,6 +4,8 @@ import json
 
 import pytest
 import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Params4bit
 from hypothesis import given
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
@@ -12,6 +14,7 @@ from tests.training.families import tiny
 
 from nemoflow.errors import InputError
 from nemoflow.models.expert_lora import PREFIX, WEIGHTS, adaptable, holds_experts, load_adapter, save_adapter, stack, teach, unstack
+from nemoflow.models.experts import dense_experts
 from nemoflow.submission.doctor import examine
 from nemoflow.training.quantised import load_quantised
 
@@ -117,6 +120,29 @@ def test_an_adapter_on_experts_in_4_bits_learns_and_is_not_merged_into_them(base
     assert all(weight.grad.abs().max() > 0 for weight in model.parameters() if weight.requires_grad)
     with pytest.raises(InputError, match="4 bits cannot be merged"):
         model.merge_adapter()
+
+
+def gradients(model):
+    model(input_ids=IDS, labels=IDS).loss.backward()
+    return {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def test_gradients_on_a_base_in_4_bits_are_those_on_its_rounded_weights_and_near_those_in_full_precision(base):
+    from transformers import AutoModelForCausalLM
+
+    rounded, whole = (AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) for _ in range(2))
+    held = load_quantised(base, torch.float32, "cpu")
+    with torch.no_grad():
+        for name, weight in held.named_parameters():
+            if isinstance(weight, Params4bit):
+                is_stacked = len(weight.quant_state.shape) == 3
+                dense = dense_experts(weight) if is_stacked else dequantize_4bit(weight.data, weight.quant_state)
+                rounded.get_parameter(name).copy_(dense)
+    own, same, full = (gradients(adapted(model)) for model in (held, rounded, whole))
+    for name, gradient in own.items():
+        torch.testing.assert_close(gradient, same[name], atol=1e-4, rtol=1e-3)
+    flat, exact = (torch.cat([one[name].flatten() for name in own]) for one in (own, full))
+    assert torch.cosine_similarity(flat, exact, dim=0) > 0.9
 
 
 @given(st.integers(1, 12), st.sampled_from(["up_proj", "down_proj", "gate_proj"]), st.randoms())

@@ -32,9 +32,9 @@ def gradient(product, rows):
 
 
 @settings(max_examples=25)
-@given(COUNTS, st.sampled_from([32, 96]), st.booleans())
-def test_a_product_and_its_gradient_are_those_of_each_expert_alone_whatever_the_counts(counts, inputs, in_4_bits):
-    weight = drawn(len(counts), 10, inputs)
+@given(COUNTS, st.sampled_from([(10, 32), (16, 96), (32, 64)]), st.booleans())
+def test_a_product_and_its_gradient_are_those_of_each_expert_alone_whatever_the_counts(counts, shape, in_4_bits):
+    weight, inputs = drawn(len(counts), *shape), shape[1]
     held = quantise_stacked(weight) if in_4_bits else weight
     dense = dense_experts(held) if in_4_bits else weight
     rows, same = (drawn(sum(counts), inputs, seed=1).requires_grad_() for _ in range(2))

@@ -84,10 +84,3 @@ def test_a_base_is_read_into_4_bits_without_standing_in_full_precision():
     command = [sys.executable, "benchmarks/quantised_memory.py", "--layers", "6"]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.slow
-def test_a_training_step_with_experts_in_4_bits_takes_at_most_half_the_memory_of_plain_ones():
-    command = [sys.executable, "benchmarks/train_step.py", "--rounds", "1", "--bar-memory", "0.5"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr

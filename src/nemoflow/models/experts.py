@@ -103,18 +103,21 @@ class _Frozen(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Params4bit, groups: Groups, block_bytes: int) -> Tensor:
         ctx.blocks = weight, groups, block_bytes
-        out = rows.new_empty(len(rows), weight.quant_state.shape[1])
-        for dense, place, ends in _dense_blocks(weight, groups, block_bytes):
-            out[place] = _grouped(rows[place], dense.transpose(1, 2), ends)
-        return out
+        blocks = _dense_blocks(weight, groups, block_bytes)
+        return _joined(
+            [_grouped(rows[place], dense.transpose(1, 2), ends) for dense, place, ends in blocks], rows, weight.quant_state.shape[1]
+        )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         gradient = gradients[0].contiguous()
-        out = gradient.new_empty(len(gradient), ctx.blocks[0].quant_state.shape[2])
-        for dense, place, ends in _dense_blocks(*ctx.blocks):
-            out[place] = _grouped(gradient[place], dense, ends)
-        return out, None, None, None
+        products = [_grouped(gradient[place], dense, ends) for dense, place, ends in _dense_blocks(*ctx.blocks)]
+        return _joined(products, gradient, ctx.blocks[0].quant_state.shape[2]), None, None, None
+
+
+def _joined(products: Sequence[Tensor], rows: Tensor, width: int) -> Tensor:
+    """Products of blocks that follow each other as one; a copy only where there are several."""
+    return products[0] if len(products) == 1 else torch.cat([rows.new_empty(0, width), *products])
 
 
 def _dense_blocks(weight: Params4bit, groups: Groups, block_bytes: int) -> Iterator[tuple[Tensor, slice, list[int]]]:
