@@ -2,21 +2,13 @@ import json
 
 import pytest
 from tests.steps.alone import Alone
-from tests.submission.fake_kaggle import KEY, fake_kaggle
+from tests.submission.fake_kaggle import KEY
 from tests.submission.lora import save_base, sound
 
 from nemoflow.errors import ConfigError, InputError, SubmissionError
 from nemoflow.steps import PACKAGE, SUBMIT
 
 CONFIG = {"competition": "contest", "confirm": True, "poll_s": 0.05, "settle_s": 0.0}
-
-
-@pytest.fixture
-def kaggle(monkeypatch):
-    with fake_kaggle() as board:
-        for name, value in board.environment.items():
-            monkeypatch.setenv(name, value)
-        yield board
 
 
 @pytest.fixture
