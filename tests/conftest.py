@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from minio import Minio
 from minio.error import MinioException
+from tests.submission.fake_kaggle import FakeKaggle, fake_kaggle
 from urllib3.exceptions import HTTPError
 
 from nemoflow.store import Store, open_store
@@ -167,3 +168,12 @@ def s3_root(minio: MinioServer, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in minio.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/tests/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def kaggle(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKaggle]:
+    """A board over HTTP, with the environment that sends Kaggle's own client there."""
+    with fake_kaggle() as board:
+        for name, value in board.environment.items():
+            monkeypatch.setenv(name, value)
+        yield board

@@ -2,18 +2,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from tests.submission.fake_kaggle import fake_kaggle
 
 from nemoflow.cli.submissions import submissions
 from nemoflow.errors import ConfigError, InputError
-
-
-@pytest.fixture
-def kaggle(monkeypatch):
-    with fake_kaggle() as board:
-        for name, value in board.environment.items():
-            monkeypatch.setenv(name, value)
-        yield board
 
 
 @pytest.fixture

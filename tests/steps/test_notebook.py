@@ -10,7 +10,11 @@ from tests.steps.alone import Alone, write_lines
 from tests.submission.fake_kaggle import fake_kaggle
 from tests.training.tiny import QUICK, puzzles, train_step, untaught
 
-from nemoflow.steps import EVALUATE, NOTEBOOK
+from nemoflow.flow.manifest import Manifest, OutputRecord
+from nemoflow.steps import EVALUATE, NOTEBOOK, TRAIN
+from nemoflow.steps.evaluate import EvaluateConfig
+from nemoflow.steps.train import TrainConfig
+from nemoflow.store import open_store
 
 EXECUTE = """
 import sys, nbformat
@@ -47,6 +51,27 @@ def test_an_adapter_without_a_manifest_gives_notebooks_with_the_defaults_that_sa
     nbformat.validate(notebook)
     assert "training: no manifest was at hand" in notebook.cells[0].source
     assert any(cell.source.startswith("CONFIG = {}") for cell in notebook.cells)
+
+
+def test_what_decided_the_result_stands_in_a_notebook_and_where_it_was_made_does_not(tmp_path):
+    """An evaluation by a server of the team's own, and a training that told a tracker of itself."""
+    stored = open_store(str(tmp_path / "root"))
+    train = TrainConfig(r=8, track=("wandb",), checkpoint_every=7).model_dump(mode="json")
+    evaluate = EvaluateConfig(
+        engine="endpoint", url="http://team.internal:8000/v1", api_key_env="TEAM_KEY", served_model="m", temperature=0.6
+    )
+    for run, step, config in (("t", TRAIN, train), ("e", EVALUATE, evaluate.model_dump(mode="json"))):
+        outputs = {name: OutputRecord(kind=kind.name, address=f"runs/{run}/node/{name}") for name, kind in step.outputs.items()}
+        made = Manifest(
+            run=run, node="node", step=step.name, version=1, fingerprint="f", config=config, outputs=outputs, started="", seconds=1, code=""
+        )
+        stored.write_bytes(f"runs/{run}/node/manifest.json", made.to_json())
+    folder = write(tmp_path / "root", {"adapter": "run://t/node/adapter", "report": "run://e/node/report"})
+    texts = [path.read_text() for path in sorted(folder.rglob("*.ipynb"))]
+    assert "'temperature': 0.6" in texts[0]
+    assert "'r': 8" in texts[1]
+    assert "'checkpoint_every': 7" in texts[1]
+    assert not any(word in text for text in texts for word in ("team.internal", "TEAM_KEY", "wandb", "endpoint", "served_model"))
 
 
 @pytest.mark.slow

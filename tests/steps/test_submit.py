@@ -2,21 +2,13 @@ import json
 
 import pytest
 from tests.steps.alone import Alone
-from tests.submission.fake_kaggle import KEY, fake_kaggle
+from tests.submission.fake_kaggle import KEY
 from tests.submission.lora import save_base, sound
 
 from nemoflow.errors import ConfigError, InputError, SubmissionError
 from nemoflow.steps import PACKAGE, SUBMIT
 
 CONFIG = {"competition": "contest", "confirm": True, "poll_s": 0.05, "settle_s": 0.0}
-
-
-@pytest.fixture
-def kaggle(monkeypatch):
-    with fake_kaggle() as board:
-        for name, value in board.environment.items():
-            monkeypatch.setenv(name, value)
-        yield board
 
 
 @pytest.fixture
@@ -38,7 +30,7 @@ def test_nothing_is_sent_without_confirm(step, kaggle):
 def test_a_submission_is_sent_once_its_scores_are_written_and_no_other_run_sends_it_again(step, kaggle):
     manifest = step.run("one", **CONFIG)
     receipt = json.loads((step.root / manifest.outputs["receipt"].address / "receipt.json").read_bytes())
-    assert (receipt["public"], receipt["status"], receipt["local"]) == (0.86, "complete", {"right": 350, "problems": 400})
+    assert (receipt["public"], receipt["status"], receipt["local"]) == (0.86, "complete", {"right": 350, "problems": 400, "samples": 1})
     assert (manifest.metrics["public"], manifest.metrics["local"]) == (0.86, 0.875)
     asked = len(kaggle.asked)
     assert step.run("one", **CONFIG) == manifest

@@ -3,10 +3,10 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.submission.served import JsonHandler, served
 
 TOKEN = "hf_0123456789-not-to-be-told"
 
@@ -89,39 +89,23 @@ class FakeHub:
         return self.commit(name, [json.loads(line) for line in body.splitlines()])
 
 
-def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def body(self) -> bytes:
+def _handler(hub: FakeHub) -> type[JsonHandler]:
+    class Handler(JsonHandler):
+        def do_GET(self) -> None:  # noqa: N802
             hub.tokens.add(self.headers.get("Authorization", ""))
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-        def do_GET(self) -> None:
             name = "/".join(self.path.partition("?")[0].strip("/").split("/")[1:4])
-            self.body()
             if name not in hub.repos:
                 return self.say(404, {"error": "Repository not found"})
             repo_id = name.partition("/")[2]
             return self.say(200, {"id": repo_id, "sha": hub.sha(name), "private": hub.repos[name]["private"], "siblings": []})
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802
+            hub.tokens.add(self.headers.get("Authorization", ""))
             self.say(*hub.answer(self.path.partition("?")[0], self.body()))
 
-        def do_PUT(self) -> None:
+        def do_PUT(self) -> None:  # noqa: N802
             hub.blobs[self.path.rpartition("/")[2]] = self.body()
             self.say(200, {})
-
-        def say(self, status: int, value: dict) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args: object) -> None:
-            pass
 
     return Handler
 
@@ -129,12 +113,5 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def fake_hub() -> Iterator[FakeHub]:
     hub = FakeHub()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub)) as server:
-        hub.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(_handler(hub)) as hub.port:
+        yield hub

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.submission.served import JsonHandler, served
 
 KEY = "0123456789abcdef-not-to-be-told"
 SERVICE = "competitions.CompetitionApiService"
@@ -89,16 +90,14 @@ class FakeKaggle:
         return {name: value for name, value in row.items() if name not in ("looks", "bytes")}
 
 
-def _handler(board: FakeKaggle) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            method = self.path.rpartition("/")[2]
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+def _handler(board: FakeKaggle) -> type[JsonHandler]:
+    class Handler(JsonHandler):
+        def do_POST(self) -> None:  # noqa: N802
+            method, body = self.path.rpartition("/")[2], json.loads(self.body() or b"{}")
             with board.lock:
                 board.asked.append(method)
-                board.credentials.add(base64.b64decode(self.headers.get("Authorization", "Basic ").split()[-1]).decode())
+                scheme, _, shown = self.headers.get("Authorization", "").partition(" ")
+                board.credentials.add(base64.b64decode(shown).decode() if scheme == "Basic" else shown)
                 assert f"/api/v1/{SERVICE}/" in self.path
                 if board.fail.get(method):
                     return self.say(board.fail[method].pop(0), {"code": 0, "message": "as the test wants it"})
@@ -108,8 +107,8 @@ def _handler(board: FakeKaggle) -> type[BaseHTTPRequestHandler]:
                     return self.connection.shutdown(socket.SHUT_RDWR)
             return self.say(200, answer)
 
-        def do_PUT(self) -> None:
-            data = self.rfile.read(int(self.headers["Content-Length"]))
+        def do_PUT(self) -> None:  # noqa: N802
+            data = self.body()
             with board.lock:
                 board.asked.append("upload")
                 if board.fail.get("upload"):
@@ -117,29 +116,11 @@ def _handler(board: FakeKaggle) -> type[BaseHTTPRequestHandler]:
                 board.uploads[self.path.rpartition("/")[2]] = data
             return self.say(200, {})
 
-        def say(self, status: int, value: dict) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
     return Handler
 
 
 @contextmanager
 def fake_kaggle() -> Iterator[FakeKaggle]:
     board = FakeKaggle()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(board)) as server:
-        board.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield board
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(_handler(board)) as board.port:
+        yield board

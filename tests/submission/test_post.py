@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.submission.fake_kaggle import KEY, fake_kaggle
+from tests.submission.fake_kaggle import KEY
 
 from nemoflow.errors import ClaimError, ConfigError, InputError, ServiceError, ServiceRefused, Stopped, SubmissionError
 from nemoflow.flow.scratch import ledgers
@@ -18,14 +18,6 @@ from nemoflow.submission.post import Candidate, Rules, SentBefore, Surroundings,
 
 QUICK = Rules(settle_s=0.0)
 QUIET = Surroundings()
-
-
-@pytest.fixture
-def kaggle(monkeypatch):
-    with fake_kaggle() as board:
-        for name, value in board.environment.items():
-            monkeypatch.setenv(name, value)
-        yield board
 
 
 @pytest.fixture
@@ -163,7 +155,9 @@ def test_without_a_key_nothing_is_asked(kaggle, monkeypatch, tmp_path):
         KaggleBoard("contest")
     (tmp_path / "kaggle.json").write_text('{"username": "team", "key": "from-file"}')
     assert KaggleBoard("contest").listed() == []
-    assert kaggle.credentials == {"team:from-file"}
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token")
+    assert KaggleBoard("contest").left_today() == 5
+    assert kaggle.credentials == {"team:from-file", "a-token"}
 
 
 def test_long_lists_are_read_to_their_end(kaggle):

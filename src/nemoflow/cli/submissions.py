@@ -191,7 +191,7 @@ def _points(entries: "list[Entry]") -> list[Any]:
     from nemoflow.evaluation.calibration import Point
 
     return [
-        Point(str(entry.ref), entry.local.right, entry.local.problems, entry.public)
+        Point(str(entry.ref), entry.local.right / entry.local.samples, entry.local.problems / entry.local.samples, entry.public)
         for entry in entries
         if entry.local is not None and entry.local.problems and entry.public is not None and entry.status == "complete"
     ]
@@ -205,7 +205,7 @@ def _print(competition: str, entries: "list[Entry]", found: "Calibration") -> No
     for entry in entries:
         local = "-"
         if entry.local is not None:
-            low, high = wilson(entry.local.right, entry.local.problems)
+            low, high = wilson(entry.local.right / entry.local.samples, entry.local.problems / entry.local.samples)
             local = f"{entry.local.accuracy:.4f} {low:.4f}-{high:.4f}"
         remarks = "; ".join(part for part in ("picked" if entry.is_picked else "", entry.error, entry.message) if part)
         private = f"{entry.private:.3f}" if entry.private is not None else "-"

@@ -28,8 +28,9 @@ class Point:
     """One submission with both scores."""
 
     name: str
-    right: int
-    problems: int
+    right: float
+    problems: float
+    """Where each was asked several times, attempts over samples: they are not independent."""
     board: float
     """Share, 0 to 1."""
 

@@ -8,14 +8,18 @@ from typing import Any
 from pydantic import Field
 
 from nemoflow.artifacts import Adapter, Notebooks, Report
-from nemoflow.config import Config
+from nemoflow.config import Config, build, identity
 from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
-from nemoflow.submission.figures import Figures, figures
+from nemoflow.steps.evaluate import EvaluateConfig
+from nemoflow.steps.train import TrainConfig
+from nemoflow.submission.figures import Figures, Manifest, figures, source
 from nemoflow.submission.notebook import Sets, metadata, score_notebook, to_bytes, train_notebook
 
 SLUG = r"^[a-z0-9][a-z0-9.-]*$"
-NOT_THERE = ("sandbox_url", "sandbox_token_env")
-"""Fields of `evaluate` that name what only this place has."""
+HELD = ("batch_size", "checkpoint_every")
+"""Fields that decide no result, and that a notebook's reader may want to change."""
+SERVED = ("engine", "served_model", "served_revision", "request")
+"""Fields of an evaluation that a server answered."""
 
 
 class NotebookConfig(Config):
@@ -51,7 +55,7 @@ def run(config: NotebookConfig, inputs: Inputs, outputs: Outputs, context: Conte
     known = figures(manifests, ("adapter", "report"))
     sets = Sets(**config.model_dump(exclude={"limit"}))
     folder = outputs["notebooks"].folder()
-    training, asking = _config(manifests["adapter"]), {**_config(manifests.get("report")), "limit": config.limit}
+    training, asking = _recipe(manifests["adapter"], TrainConfig), {**_asking(manifests.get("report")), "limit": config.limit}
     written = [
         _write(folder, sets, TRAIN, train_notebook(sets, training, known), (sets.corpus, sets.wheels)),
         _write(folder, sets, SCORE, score_notebook(sets, asking, known, _expected(manifests)), (sets.adapter, sets.problems, sets.wheels)),
@@ -61,13 +65,25 @@ def run(config: NotebookConfig, inputs: Inputs, outputs: Outputs, context: Conte
     return Outcome(metrics=_counts(written, known))
 
 
-def _config(manifest: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The config that a node had; empty, for the defaults, where it is not known."""
-    config = {} if manifest is None else manifest["config"]
-    return {name: value for name, value in config.items() if name not in NOT_THERE}
+def _recipe(manifest: Manifest | None, cls: type[Config]) -> dict[str, Any]:
+    """What decided a node's result, and how much it held at once; empty, for the defaults, where it is not known.
+
+    Where it ran (servers, variables with keys, trackers) is of another place, and none of Kaggle's business.
+    """
+    if manifest is None:
+        return {}
+    told = {name: value for name, value in manifest["config"].items() if name in cls.model_fields}
+    return {**identity(build(cls, told, source(manifest))), **{name: told[name] for name in HELD if name in told}}
 
 
-def _expected(manifests: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float]:
+def _asking(manifest: Manifest | None) -> dict[str, Any]:
+    """The evaluation's, by transformers where the run had a server, which no notebook without a network reaches."""
+    recipe = _recipe(manifest, EvaluateConfig)
+    is_served = recipe.get("engine") == "endpoint"
+    return {name: value for name, value in recipe.items() if not (is_served and name in SERVED)}
+
+
+def _expected(manifests: Mapping[str, Manifest | None]) -> dict[str, float]:
     manifest = manifests.get("report")
     metrics = {} if manifest is None else manifest["metrics"]
     return {name: metrics[name] for name in ("accuracy", "low", "high") if name in metrics}

@@ -78,7 +78,7 @@ def _candidate(config: SubmitConfig, inputs: Inputs) -> Candidate:
 def local_score(report: dict[str, Any], where: str) -> LocalScore:
     """The counts of an evaluation's `report.json`."""
     tally = Tally.from_json(report, where)
-    return LocalScore(right=tally.right, problems=tally.problems)
+    return LocalScore(right=tally.right, problems=tally.problems, samples=tally.samples)
 
 
 def _metrics(entry: Entry) -> dict[str, int | float]:

@@ -48,8 +48,8 @@ def model_card(words: Words, known: Figures) -> str:
         "## Use",
         _use(words.base),
         "## Limits",
-        "Accuracies are of greedy responses to one prompt a problem, on problems of the kinds that were trained. Intervals are about the "
-        "choice of problems; engines and batch sizes add to them.",
+        "Accuracies hold for the settings beside them, on problems of the kinds that were trained. Intervals are about the choice of "
+        "problems; engines and batch sizes add to them.",
         *_ending(words.licence, "adapter", words, known),
     ]
     return _joined(parts)

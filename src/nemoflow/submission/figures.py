@@ -82,15 +82,19 @@ def _training(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _evaluation(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    metrics = manifest["metrics"]
+    metrics, config = manifest["metrics"], manifest["config"]
+    each = config.get("samples", 1) * config.get("repeats", 1)
     if {"accuracy", "low", "high", "problems"} <= set(metrics):
         interval = f"{percent(metrics['low'])} to {percent(metrics['high'])}"
-        yield "accuracy", f"{percent(metrics['accuracy'])} of {metrics['problems']:,} problems (95 %: {interval})"
+        asked = f"{metrics['problems']:,} {'problems' if each == 1 else 'responses'}"
+        yield "accuracy", f"{percent(metrics['accuracy'])} of {asked} (95 %: {interval})"
     for name, value in metrics.items():
         if name.startswith("accuracy_"):
             yield f"accuracy, {name.removeprefix('accuracy_')}", percent(value)
     yield from _plain(metrics, truncated="responses cut off", no_box="responses without a box")
-    yield from _plain(manifest["config"], max_new_tokens="new tokens at most")
+    yield "responses to each problem", f"{each:,}"
+    yield "temperature", f"{config.get('temperature', 0.0):g}"
+    yield from _plain(config, metric="metric", max_new_tokens="new tokens at most")
 
 
 def _corpus(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -107,7 +111,12 @@ def _corpus(manifest: Manifest) -> Iterator[tuple[str, str]]:
 def _gate(manifest: Manifest) -> Iterator[tuple[str, str]]:
     metrics = manifest["metrics"]
     if {"gain", "low", "high"} <= set(metrics):
-        yield "gain over the base, points", f"{metrics['gain']:+.2f} (95 %: {metrics['low']:+.2f} to {metrics['high']:+.2f})"
+        interval = (
+            f"95 %: {metrics['low']:+.2f} to {metrics['high']:+.2f}"
+            if metrics["low"] < metrics["high"]
+            else "all changed alike: no interval"
+        )
+        yield "gain over the base, points", f"{metrics['gain']:+.2f} ({interval})"
     if "passed" in metrics:
         yield "gate", "passed" if metrics["passed"] else "refused"
 

@@ -42,6 +42,8 @@ class LocalScore(Record):
 
     right: int
     problems: int
+    """Attempts; `samples` of each problem."""
+    samples: int = 1
 
     @property
     def accuracy(self) -> float:

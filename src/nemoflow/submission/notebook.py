@@ -13,8 +13,6 @@ from typing import Any
 
 from nemoflow.submission.figures import Figures
 
-LINE = 110
-
 
 @dataclass(frozen=True)
 class Sets:
@@ -149,8 +147,10 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
 
 
-def _literal(value: Any) -> str:
-    return pformat(value, width=LINE, sort_dicts=True)
+def _literal(values: Mapping[str, Any]) -> str:
+    """A dictionary as Python writes it by hand: a line a key."""
+    lines = [f"    {name!r}: {pformat(value, width=10_000)}," for name, value in sorted(values.items())]
+    return "\n".join(["{", *lines, "}"]) if lines else "{}"
 
 
 def _places(sets: Sets, **wanted: tuple[str, str]) -> str:
@@ -175,10 +175,10 @@ SUBMIT_WORDS = (
 FIND_HEAD = "import importlib.util, json, shutil, subprocess, sys\nfrom pathlib import Path\n"
 FIND = """
 def find(name, file):
-    found = sorted(path for path in INPUT.rglob(file) if name in path.relative_to(INPUT).parts)
+    found = [path for path in INPUT.rglob(file) if name in path.relative_to(INPUT).parts]
     if not found:
         raise FileNotFoundError(f"no {file} of {name} below {INPUT}: add it to the notebook")
-    return found[0].parent
+    return min(found, key=lambda path: (len(path.parts), path)).parent
 """.strip()
 INSTALL = """
 if importlib.util.find_spec("nemoflow") is None:

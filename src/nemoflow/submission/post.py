@@ -197,7 +197,7 @@ def _wait_for_mark(candidate: Candidate, board: Board, known: Entry, rules: Rule
     until = datetime.fromisoformat(known.at) + timedelta(seconds=rules.settle_s)
     while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
         around.note(f"an earlier attempt ended while sending; looking {left:.0f} s whether it got through")
-        _sleep(min(left, 10.0), around)
+        _sleep(min(left, 5.0), around)
         if found := _marked(board.listed(), candidate):
             return found
     return None
