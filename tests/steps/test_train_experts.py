@@ -52,6 +52,8 @@ def test_an_adapter_on_experts_that_was_stopped_ends_with_the_same_bytes_and_is_
     report = orjson.loads((again / "trainable.json").read_bytes())
     assert report["modules"]["experts.up_proj"] == report["modules"]["experts.down_proj"] == 4
     assert report["routed_trainable"] == 4 * 2 * 4 * (32 + 32)
+    told = orjson.loads((again / "targets.json").read_bytes())
+    assert (told["trained"], told["parameters"]) == (report["trainable"], report["parameters"])
     assert orjson.loads((again / "adapter_config.json").read_bytes())["target_modules"] == report["targets"]
 
     plain, taught = load_student("base", base, threads=1), load_student("taught", base, again, threads=1)

@@ -20,12 +20,11 @@ from transformers.quantizers.quantizers_utils import get_module_from_name
 from transformers.utils.quantization_config import QuantizationMethod
 
 from nemoflow.models.experts import IMPLEMENTATION, forward_experts, is_plain
+from nemoflow.training.resolution import UNQUANTISED
 
 METHOD = "nemoflow_nf4"
 BLOCK, NESTED_BLOCK = 64, 256
 """Weights that share a largest magnitude, and such magnitudes that share one of their own: bitsandbytes' sizes."""
-UNQUANTISED = ["lm_head", "out_proj"]
-"""Left alone: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
 PROJECTIONS = ("gate_up_proj", "up_proj", "down_proj")
 
 ALL_EXPERTS_FUNCTIONS.register(IMPLEMENTATION, forward_experts)
@@ -41,7 +40,7 @@ class Nf4Config(BitsAndBytesConfig):  # type: ignore[misc]
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
-            llm_int8_skip_modules=UNQUANTISED,
+            llm_int8_skip_modules=sorted(UNQUANTISED),
         )
         self.quant_method = METHOD
 
@@ -56,7 +55,7 @@ class Nf4Quantizer(Bnb4BitHfQuantizer):  # type: ignore[misc]
 
     def _process_model_before_weight_loading(self, model: Any, device_map: Any, **kwargs: Any) -> None:
         if set((device_map or {}).values()) == {"cpu"}:
-            self.quantization_config.llm_int8_skip_modules = [*UNQUANTISED, *wrong_on_cpu(model)]
+            self.quantization_config.llm_int8_skip_modules = [*sorted(UNQUANTISED), *wrong_on_cpu(model)]
         super()._process_model_before_weight_loading(model, device_map, **kwargs)
 
     def get_quantize_ops(self) -> "_Quantise":

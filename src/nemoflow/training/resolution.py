@@ -17,7 +17,7 @@ from nemoflow.training.targets import AUTO, REFUSED_BY_PEFT, WITH_MAMBA
 
 ALL_LINEAR = "all-linear"
 UNQUANTISED = frozenset({"lm_head", "out_proj"})
-"""As sft.py loads in 4 bits: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
+"""Left alone by 4 bits: the head for quality, `out_proj` because mamba's fused kernel reads its weight raw."""
 
 Wanted = str | Sequence[str]
 Fate = Literal["trained", "left", "refused", "no module"]
