@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nemoflow.errors import ConfigError
+from nemoflow.errors import ConfigError, InputError
 from nemoflow.models.headers import read_config
 from nemoflow.models.noise import hush_libraries
 from nemoflow.submission import in_vllm
@@ -132,6 +132,8 @@ def _here(folder: Path, base: Path, dtype: str, prompts: Sequence[list[int]]) ->
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
+    from nemoflow.models.expert_lora import holds_experts, load_adapter
+
     def load() -> Any:
         place = "auto" if dtype == "bfloat16" else None
         return AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), device_map=place).eval()
@@ -145,8 +147,9 @@ def _here(folder: Path, base: Path, dtype: str, prompts: Sequence[list[int]]) ->
         model = load()
         bare = say(model)
         try:
-            return bare, say(PeftModel.from_pretrained(model, folder).eval()), "PEFT"
-        except ValueError:
+            put_on = load_adapter if holds_experts(folder) else PeftModel.from_pretrained
+            return bare, say(put_on(model, folder).eval()), "PEFT"
+        except (ValueError, InputError):
             return bare, say(_added(load(), folder, base)), "B A added to the weights"
 
 
