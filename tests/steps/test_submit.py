@@ -38,6 +38,8 @@ def test_a_submission_is_sent_once_its_scores_are_written_and_no_other_run_sends
     again = step.run("two", **CONFIG)
     assert again.status == "skipped"
     assert "the same bytes were submitted" in again.reason
+    assert json.loads((step.root / again.outputs["receipt"].address / "receipt.json").read_bytes()) == receipt
+    assert again.metrics == manifest.metrics
     assert len(kaggle.submissions) == 1
     held = b"".join(path.read_bytes() for path in step.root.rglob("*") if path.is_file())
     assert KEY.encode() not in held

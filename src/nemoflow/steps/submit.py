@@ -41,7 +41,7 @@ class SubmitConfig(Config):
 
 
 def run(config: SubmitConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
-    """Send, wait, write `receipt.json`; skipped where this adapter was scored already."""
+    """Send, wait, write `receipt.json`; skipped, with the receipt of then, where this adapter was scored already."""
     from nemoflow.submission.kaggle import KaggleBoard
 
     if not config.confirm:
@@ -54,12 +54,18 @@ def run(config: SubmitConfig, inputs: Inputs, outputs: Outputs, context: Context
     try:
         entry = post(candidate, board, ledger, rules, around)
     except SentBefore as before:
-        return Outcome(status="skipped", reason=str(before))
+        if before.entry is not None:
+            _write(before.entry, config, outputs)
+        return Outcome(status="skipped", reason=str(before), metrics=_metrics(before.entry) if before.entry else {})
     entry = wait(entry, board, ledger, config.wait_s, config.poll_s, around)
     if entry.status == "error":
         raise SubmissionError(f"{config.competition}: submission {entry.ref} ended in an error: {entry.error or 'no reason given'}")
-    outputs["receipt"].write_json("receipt.json", {"v": 1, "competition": config.competition, **entry.to_json()})
+    _write(entry, config, outputs)
     return Outcome(metrics=_metrics(entry))
+
+
+def _write(entry: Entry, config: SubmitConfig, outputs: Outputs) -> None:
+    outputs["receipt"].write_json("receipt.json", {"v": 1, "competition": config.competition, **entry.to_json()})
 
 
 def _candidate(config: SubmitConfig, inputs: Inputs) -> Candidate:

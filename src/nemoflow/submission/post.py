@@ -74,6 +74,11 @@ class Rules:
 class SentBefore(SubmissionError):
     """The same adapter was submitted already; a second time tells nothing and costs one of the day's submissions."""
 
+    def __init__(self, message: str, entry: Entry | None = None) -> None:
+        super().__init__(message)
+        self.entry = entry
+        """What became of it; None where only another root's ledger knows."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -103,7 +108,7 @@ def post(candidate: Candidate, board: Board, ledger: Ledger, rules: Rules, aroun
         if known is None:
             _refuse_same(candidate, entries, found)
         elif known.is_settled:
-            raise SentBefore(f"{candidate.path}: the same bytes were submitted {_told(known)}")
+            raise SentBefore(f"{candidate.path}: the same bytes were submitted {_told(known)}", known)
         elif known.status == "pending":
             around.note(f"submitted already {_told(known)}")
             return known
@@ -217,7 +222,7 @@ def _refuse_same(candidate: Candidate, entries: Iterable[Entry], found: Posted |
         raise SentBefore(f"{candidate.path}: the same bytes were submitted at {found.at:%Y-%m-%d %H:%M} as {found.ref}, from another root")
     for entry in entries:
         if candidate.files and entry.files == candidate.files:
-            raise SentBefore(f"{candidate.path}: the same adapter, in a zip of other bytes, was submitted {_told(entry)}")
+            raise SentBefore(f"{candidate.path}: the same adapter, in a zip of other bytes, was submitted {_told(entry)}", entry)
 
 
 def _refuse_errors(listed: Sequence[Posted], rules: Rules) -> None:
