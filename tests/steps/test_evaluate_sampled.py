@@ -2,6 +2,7 @@ import json
 
 import pytest
 from tests.evaluation.tiny import numerals, save_tiny_base
+from tests.inference.test_vllm import save_model
 from tests.steps.alone import Alone, write_lines
 
 from nemoflow.config import build, identity
@@ -116,3 +117,14 @@ def test_the_contests_preset_is_the_default():
 
 def test_the_identity_of_an_evaluation_as_it_was_before_there_were_presets_stays():
     assert identity(EvaluateConfig()) == {"dtype": "auto", "limit": 0, "max_new_tokens": 7680, "revision": "c", "seed": 0}
+
+
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_a_base_in_fewer_bits_answers_and_says_so(quantization, tmp_path):
+    inputs = {"problems": write_lines(tmp_path / "eval.jsonl", PROBLEMS), "model": save_model(tmp_path / "base")}
+    step = Alone(EVALUATE, inputs, tmp_path / "root")
+    config = {**CONFIG, "temperature": 0.0, "max_new_tokens": 4}
+    whole, fewer = step.run("whole", **config), step.run("fewer", quantization=quantization, **config)
+    assert (fewer.config["quantization"], fewer.engines["dtype"]) == (quantization, "float32")
+    assert len(texts(step, fewer)) == len(texts(step, whole)) == 4
+    assert fewer.fingerprint != whole.fingerprint

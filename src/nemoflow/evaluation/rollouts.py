@@ -34,6 +34,8 @@ from nemoflow.records import Problem, Trace
 END_OF_TURN = "<|im_end|>"
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+Load = Callable[[Path, Any, str], Any]
+"""(base, dtype, device) -> the model, held as somebody else would."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,18 @@ class Surroundings:
 
 
 def load_student(
-    name: str, base: Path, adapter: Path | None = None, dtype: Dtype = "auto", threads: int = 0, quantization: str = "none"
+    name: str,
+    base: Path,
+    adapter: Path | None = None,
+    dtype: Dtype = "auto",
+    threads: int = 0,
+    quantization: str = "none",
+    load: Load | None = None,
 ) -> Student:
     """The base model, with the adapter on it where there is one; `threads` 0 leaves torch's own choice.
 
     `auto` computes in float32 on a CPU, where bfloat16 was 40 times slower without units for it, and as stored on a GPU. `quantization`
-    is `none`, `nf4` or `int8`, of `nn.Linear` alone: stacked experts stay as they are.
+    is `none` or `int8`, of `nn.Linear` alone; `load` is another way to hold the weights.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
@@ -101,9 +109,12 @@ def load_student(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = {"auto": torch.float32 if device == "cpu" else "auto", "float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
-    fewer_bits = _bits(quantization, chosen)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen, **fewer_bits)
-    model = (model if fewer_bits else model.to(device)).eval()
+    if load is not None:
+        model = load(base, torch.bfloat16 if chosen == "auto" else chosen, device).eval()
+    elif quantization == "int8":
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen, **_in_8_bits()).eval()
+    else:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=chosen).to(device).eval()
     stops = stops_of(tokenizer, model.generation_config.eos_token_id)
     model.generation_config = GenerationConfig(eos_token_id=list(stops), pad_token_id=_padding(tokenizer, stops))
     if adapter is not None:
@@ -111,19 +122,13 @@ def load_student(
     return Student(name, model, tokenizer, stops)
 
 
-def _bits(quantization: str, dtype: Any) -> dict[str, Any]:
+def _in_8_bits() -> dict[str, Any]:
     """Options of `from_pretrained`. The fused Mamba kernel reads `out_proj.weight` raw, so it keeps its bits."""
-    if quantization == "none":
-        return {}
     import torch
     from transformers import BitsAndBytesConfig
 
-    compute = torch.bfloat16 if dtype == "auto" else dtype
-    skipped = ["lm_head", "out_proj"]
-    four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": compute}
-    kind = four if quantization == "nf4" else {"load_in_8bit": True}
-    place = {"": 0} if torch.cuda.is_available() else "cpu"
-    return {"quantization_config": BitsAndBytesConfig(**kind, llm_int8_skip_modules=skipped), "device_map": place}
+    config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=["lm_head", "out_proj"])
+    return {"quantization_config": config, "device_map": {"": 0} if torch.cuda.is_available() else "cpu"}
 
 
 def encode(tokenizer: Any, ask: Ask) -> list[int]:

@@ -159,10 +159,19 @@ def open_engine(
     from nemoflow.evaluation.local_engine import Local
     from nemoflow.evaluation.rollouts import Limits, Surroundings, load_student
 
-    student = load_student(name_of(inputs), base, adapter, config.dtype, config.threads, config.quantization)
+    student = load_student(name_of(inputs), base, adapter, config.dtype, config.threads, config.quantization, _in_4_bits(config))
     limits = Limits(config.max_new_tokens, config.batch_size, config.revision, samples=per_repeat or 2**31, drawing=config.drawing)
     scratch = context.scratch
     yield Local(student, limits, Surroundings(scratch.path(), scratch.save, _shown(context), stopping=context.stopping, python=python))
+
+
+def _in_4_bits(config: EngineConfig) -> Any:
+    """As training holds the base, its routed experts too."""
+    if config.quantization != "nf4":
+        return None
+    from nemoflow.training.quantised import load_quantised
+
+    return load_quantised
 
 
 def name_of(inputs: Inputs) -> str:
