@@ -6,6 +6,7 @@ from tests.evaluation.made import attempt, evidence, in_mode, problem
 from nemoflow.errors import InputError
 from nemoflow.evaluation.compare import CHANGES, counts, examples, mcnemar, pair_up
 from nemoflow.evaluation.score import verify_rollouts
+from nemoflow.evaluation.spread import spread
 
 
 def test_every_problem_is_fixed_broken_or_as_it_was():
@@ -77,3 +78,18 @@ def test_mcnemars_p_is_twice_the_tail_of_the_fair_coin(fixed, broken, p):
 @given(st.integers(0, 3000), st.integers(0, 3000))
 def test_mcnemars_p_is_a_probability_and_has_no_side(fixed, broken):
     assert 0 <= mcnemar(fixed, broken) == mcnemar(broken, fixed) <= 1
+
+
+def test_of_several_samples_of_a_problem_one_is_shown_and_all_are_counted():
+    rows = [problem(0), problem(1)]
+    by_id = {row.id: row for row in rows}
+    base, adapter = (
+        verify_rollouts([attempt(row, answer).model_copy(update={"sample": sample}) for row in rows for sample in range(3)], by_id)
+        for answer in ("I", "XII")
+    )
+    pairs = pair_up(rows, base, adapter)
+    assert [(pair.problem.id, pair.adapter.sample) for pair in pairs] == [(row.id, sample) for row in rows for sample in range(3)]
+    assert counts(pairs)["fixed"] == 6
+    shown = examples(pairs, {"fixed": 5, "broken": 5, "right": 5, "wrong": 5})
+    assert [pair.problem.id for pair in shown] == [row.id for row in rows]
+    assert spread((pair.problem, pair.adapter) for pair in pairs).responses == 2

@@ -111,7 +111,8 @@ def mcnemar(fixed: int, broken: int) -> float:
 
 
 def examples(pairs: Sequence[Pair], each: Mapping[Change, int]) -> list[Pair]:
-    """Up to so many problems of every kind for each change, the first of each, ordered by change, then kind."""
+    """Up to so many problems of every kind for each change, ordered by change, then kind; of several samples of one the first."""
+    pairs = [pair for pair in pairs if pair.adapter.sample == 0]
     kinds = sorted({pair.problem.category for pair in pairs})
     return [
         pair

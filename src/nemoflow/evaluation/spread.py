@@ -54,8 +54,8 @@ class Spread:
 
 
 def spread(attempts: Iterable[tuple[Problem, Trace]]) -> Spread:
-    """Over attempts of one model, each problem once (in one mode)."""
-    rows = list(attempts)
+    """Over attempts of one model, each problem once (in one mode): of several samples the first."""
+    rows = [(problem, trace) for problem, trace in attempts if trace.sample == 0]
     answers = Counter(answer for _, trace in rows if (answer := said(trace)))
     golds = Counter(str(problem.gold) for problem, _ in rows)
     asked: dict[str, set[str]] = {}
