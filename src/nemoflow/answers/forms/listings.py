@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nemoflow.answers.forms.quantities import is_decimal, rounded
 from nemoflow.answers.forms.relations import value_of
 from nemoflow.answers.forms.shapes import Comparison, Equation, Listing, Matrix, Shape
 
@@ -9,13 +10,16 @@ MOST_ITEMS = 100
 
 
 def same_matrices(gold: Shape, answer: Shape, match: Comparison) -> bool:
-    """Whether they are the same entry by entry, at least one a matrix."""
+    """Whether they are the same entry by entry, at least one a matrix; several decimals may be rounded earlier than one that stands alone."""
     rows = [_rows(shape) for shape in (gold, answer)]
     if rows[0] is None or rows[1] is None:
         return False
-    return [len(row) for row in rows[0]] == [len(row) for row in rows[1]] and all(
-        match(*entries) for pair in zip(rows[0], rows[1], strict=True) for entries in zip(*pair, strict=True)
-    )
+    if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
+        return False
+    entries = [entry for pair in zip(rows[0], rows[1], strict=True) for entry in zip(*pair, strict=True)]
+    unequal = [entry for entry in entries if not match(*entry)]
+    several = any(sum(map(is_decimal, side)) > 1 for side in zip(*entries, strict=True))
+    return not unequal or (several and all(rounded(*entry) for entry in unequal))
 
 
 def _rows(shape: Shape) -> Sequence[Sequence[Shape]] | None:

@@ -28,7 +28,7 @@ _MATRIX = re.compile(
 )
 _EQUATIONS = ("cases", "aligned", "align", "align*", "gathered")
 _CONDITIONS = frozenset(("where", "for", "if", "when", "with", "for all", "for any", "for some", "where k is an integer", "such that"))
-_DENIED = re.compile(r"\b(?:wrong|false|incorrect|not|never|unless|maybe|perhaps|possibly)\b|!=|≠|\s\d", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:wrong|false|incorrect|not|never|unless|maybe|perhaps|possibly)\b|[不错非]|!=|≠|\s\d", re.IGNORECASE)
 _OPEN, _CLOSE = ("(", "[", "{", "\\{", "\\lfloor", "\\lceil"), (")", "]", "}", "\\}", "\\rfloor", "\\rceil")
 _ONE_LETTER_UNITS = frozenset("msghLlNJWVAKCF")
 _SHORT_UNITS = frozenset("cm mm km ft kg mg lb lbs oz mph kph hr hrs sec yd mi nm ml mL kW kJ kPa MPa kHz MHz GHz Hz mol gal cc in".split())  # noqa: SIM905
