@@ -7,8 +7,6 @@ from nemoflow.answers.forms.nodes import Node
 from nemoflow.answers.forms.shapes import Based, Moment, Ratio, Shape, Value
 from nemoflow.answers.forms.values import at, exact
 
-ROUNDED_TOGETHER = 2
-"""Significant digits from which on numbers may be rounded where several stand together."""
 _TRIGONOMETRIC = frozenset("sin cos tan cot sec csc".split())  # noqa: SIM905
 
 
@@ -64,12 +62,12 @@ def _without_degrees(node: Node) -> Node:
     return args[0] if node.op == "degrees" else Node(node.op, args, node.name, node.value, node.places)
 
 
-def rounded(gold: Shape, answer: Shape) -> bool:
-    """Whether one of two numbers is the other one rounded, from ROUNDED_TOGETHER digits on."""
+def rounded(gold: Shape, answer: Shape, fewest: int) -> bool:
+    """Whether one of two numbers is the other one rounded, to that many significant digits or more."""
     if not isinstance(gold, Value) or not isinstance(answer, Value) or gold.node.symbols or answer.node.symbols:
         return False
     one, other = (exact(side.node) or at(side.node, {}) for side in (gold, answer))
-    return rounds(gold.node, one, answer.node, other, fewest=ROUNDED_TOGETHER)
+    return rounds(gold.node, one, answer.node, other, fewest=fewest)
 
 
 def is_decimal(shape: Shape) -> bool:
