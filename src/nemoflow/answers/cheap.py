@@ -16,6 +16,7 @@ _SPACING = re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[!,;:]|[$]|\
 _FRACTION = re.compile(r"\\[dt]frac(?![A-Za-z])")
 _LOOSE_BLANK = re.compile(r"\s+(?![A-Za-z0-9])|(?<![A-Za-z0-9,])\s+|(?<=,)\s+(?!\d)")
 _INTEGER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.0*)?")
+_WORDED = re.compile(r"(?<![\\A-Za-z])(?!arc)[A-Za-z]{5}")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 
@@ -43,8 +44,11 @@ def settle(gold: str, predicted: str) -> tuple[bool, str] | None:
 
 def _by_form(gold: str, predicted: str) -> tuple[bool, str] | None:
     try:
-        if _squeezed(gold) == _squeezed(predicted) != "":
+        one, other = _squeezed(gold), _squeezed(predicted)
+        if one == other != "":
             return True, "normalised"
+        if one.casefold() == other.casefold() and _WORDED.search(one):
+            return True, "words"
         found = matched(gold, predicted)
     except (Unreadable, RecursionError):
         return None

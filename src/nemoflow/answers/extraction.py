@@ -20,7 +20,7 @@ from nemoflow.answers.sentences import chooses, chosen, claimed, gives_up, is_se
 _BOX = re.compile(r"\\f?boxed\s+\{|\\f?box\s*\{")
 _BETWEEN_BOXES = re.compile(
     r"(?!\s*[.…]{2})(?:\\text\{[^{}]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=|"
-    r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.]|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){1,12}"
+    r"\\(?:quad|qquad)|\\[,;:! ()\[\]]|[\s$,;&.\\]|[-+=*_]{3,}|\b(?:and|or|papers|respectively)\b|[A-Za-z]{1,12}\s+(?=and\b)){0,12}"
 )
 _INTRODUCTION = re.compile(
     r"^\s*(?:therefore|thus|so|hence|ans(?:wer)?|result|solution|about|approximately|roughly|exactly)\s*(?:[,:]\s*|\s(?=[\\$\d-]))|"

@@ -24,6 +24,10 @@ _JOINED = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 _ALIGNED = re.compile(rf"\\(?:begin|end)\{{(?:{_ROWS}|aligned|split|gathered)\}}")
 _ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?")
 _FOLLOWS = re.compile(r"\\(?:Rightarrow|implies|Longrightarrow|therefore)(?![A-Za-z])")
+_ASSIGNMENTS = re.compile(r"(?:[^=,(){}]{1,12}=(?:[^=,(){}]|\{[^={}]*\}|\([^=()]*\)){1,80},){1,10}[^=,(){}]{1,12}=[^=,]{1,80}")
+"""`p=-1, p=15/8`: several equations, of which the last is not all."""
+_CURVE = re.compile(r"(?=[^=]*\^)(?=[^=]*\by\b|[^=]*\dy\b)(?=[^=]*\bx\b|[^=]*\dx\b)[^=]{1,200}=[^=]{1,80}$")
+"""`x^2/16 + y^2/12 = 1/4`: both coordinates, one with a power, so that it is no value of an expression but a curve."""
 _EQUALS = re.compile(r"\\[a-zA-Z]+|\\.|!=|[{}()=<>]")
 _COMPARED = frozenset(("<", ">", "!=", "\\le", "\\ge", "\\leq", "\\geq", "\\in", "\\ne", "\\neq", "\\begin", "\\equiv", "\\to"))
 _EQUATION = re.compile(r"\b(?:equation|line|circle|parabola|ellipse|hyperbola|plane|asymptote|directrix)s?\b", re.IGNORECASE)
@@ -71,12 +75,15 @@ def last_formula(text: str, formulas: list[re.Match[str]]) -> str | None:
 def outcome(formula: str, has_value: bool = True) -> str:
     r"""What a calculation ends in: of `a + b = 3 + 4 = 7`, `3 + 4 = 7` and `a + b = 7` the 7, of rows the last.
 
-    An equation stays as it is: what has 0 or a variable on its right, and everything where `has_value` is False.
+    An equation stays as it is: what has 0 or a variable on its right, a curve, several with commas between them, and everything where
+    `has_value` is False.
     """
     if _ALIGNED.search(formula):
         rows = [row for row in _ROW_END.split(_ALIGNED.sub("", formula)) if row.strip(" &.\n")]
         formula = rows[-1].replace("&", " ") if rows else formula
     formula = _FOLLOWS.split(formula)[-1].strip() or formula
+    if _ASSIGNMENTS.fullmatch(formula) or _CURVE.match(formula):
+        return formula.strip().rstrip(" ,;.")
     sides = _sides(formula)
     if len(sides) > 2 or (len(sides) == 2 and (_is_numeric(sides[0]) or (has_value and _is_value(sides[1], sides[0])))):
         formula = sides[-1].strip() or formula

@@ -218,7 +218,7 @@ def _metrics(result: Score) -> dict[str, int | float]:
 
 EVALUATE = Step(
     name="evaluate",
-    version=2,
+    version=3,
     config=EvaluateConfig,
     run=run,
     inputs={

@@ -184,7 +184,7 @@ def _told(trace: Trace, form: Form | None) -> Trace:
 
 HARVEST = Step(
     name="harvest",
-    version=4,
+    version=5,
     config=HarvestConfig,
     run=run,
     inputs={"problems": Problems, "endpoint": Endpoint, "prompt": Optional(Files)},

@@ -58,7 +58,7 @@ def run(config: RationalizeConfig, inputs: Inputs, outputs: Outputs, context: Co
 
 RATIONALIZE = Step(
     name="rationalize",
-    version=4,
+    version=5,
     config=RationalizeConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces, "endpoint": Endpoint},

@@ -45,7 +45,7 @@ def run(config: RepairGoldConfig, inputs: Inputs, outputs: Outputs, context: Con
 
 REPAIR_GOLD = Step(
     name="repair-gold",
-    version=3,
+    version=4,
     config=RepairGoldConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces},

@@ -83,7 +83,7 @@ def _is_right(trace: Trace) -> bool:
 
 SELECT = Step(
     name="select",
-    version=2,
+    version=3,
     config=SelectConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces, "endpoint": Endpoint},

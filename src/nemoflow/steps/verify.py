@@ -139,7 +139,7 @@ def _no_such_problem(trace: Trace, problems: InputArtifact) -> str:
 
 VERIFY = Step(
     name="verify",
-    version=4,
+    version=5,
     config=VerifyConfig,
     run=run,
     inputs={"problems": Problems, "traces": Traces, "more": Optional(Traces)},

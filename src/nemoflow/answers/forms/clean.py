@@ -44,6 +44,8 @@ _DOUBLED_COMMAND = re.compile(r"\\\\(?=(?:[dt]?frac|sqrt|text)\s*\{)")
 _BARE_COMMAND = re.compile(r"(?<![\\A-Za-z])(?=(?:[dt]?frac|sqrt)\s*\{)")
 _POINTS_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _COMMA = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!)\s*(?=\d)")
+_TEX_GROUP = re.compile(r"\s*\$\s*(?<!\\)\{([^{}$\\]*)\}\s*\$\s*")
+"""Braces in a formula of TeX only group: `${1,3}$` shows 1,3, while `{1,3}` outside of one is meant as a set."""
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$|(?<!\S)\*\*(?=\S)|(?<=\S)\*\*(?!\S)|(?<!\\)\\(?=\s*$)|`")
 _MONEY = re.compile(r"\\\$|\\(?:pounds|euro)(?![A-Za-z])|[€£¥₹]|\bUSD\b")
 _PERCENT = re.compile(r"(?<=[\d}) ])(?:\\text\{\s*)?(?:percent(?:age)?(?:\s+points?)?|pct)\b\.?\s*\}?")
@@ -115,6 +117,8 @@ def cleaned(answer: str) -> str:
     if len(answer) > LONGEST:
         raise Unreadable(f"an answer of {len(answer):,} characters; at most {LONGEST:,} are read")
     text = _latinised(answer)
+    if group := _TEX_GROUP.fullmatch(text):
+        text = group.group(1)
     if _DOUBLED.search(text) and not _SINGLE.search(text):
         text = text.replace("\\\\", "\\")
     elif "\\begin" not in text:

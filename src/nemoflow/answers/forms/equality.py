@@ -19,7 +19,9 @@ from nemoflow.answers.forms.values import NotReal, Undefined, at, exact
 AGREEMENT = mpmath.mpf(10) ** -28
 """Relative difference of forty digits that counts as none."""
 ROUNDED = 4
-"""Significant digits from which on a decimal number may stand for a value that has no end."""
+"""Significant digits from which on a decimal number may stand for a fraction whose decimals have no end."""
+ROUNDED_IRRATIONAL = 6
+"""The same for a value that is no fraction, such as a root: three or four digits of it are an estimate."""
 ROUNDED_ENDING = 7
 """The same for a value that could have been written to its end."""
 DOUBLE = 15
@@ -53,16 +55,26 @@ def same(left: Node, right: Node) -> bool:
     return _same_at_points(left, right, sorted(free))
 
 
-def rounds(gold: Node, one: Any, answer: Node, other: Any) -> bool:
+def rounds(gold: Node, one: Any, answer: Node, other: Any, fewest: int | None = None) -> bool:
     """Whether a number written with a point is the other one rounded, or cut, to its places.
 
     An answer may have more places than a rounded gold answer; one with fewer was rounded too early.
+
+    Args:
+        gold: the gold answer.
+        one: its value.
+        answer: the answer.
+        other: its value.
+        fewest: significant digits from which on a number may be rounded; None for those of its kind, and for no rounding of a number that
+            has a name (`3.14159` is not pi).
     """
     if _is_noise(gold, one, answer, other):
         return True
+    if fewest is None and "constant" in (gold.op, answer.op):
+        return False
     places = _places(gold)
     is_longer = places is not None and (_places(answer) or 0) > places
-    return _is_rounded(gold, one, other, is_longer) or _is_rounded(answer, other, one, False)
+    return _is_rounded(gold, one, other, is_longer, fewest) or _is_rounded(answer, other, one, False, fewest)
 
 
 def _is_noise(gold: Node, one: Any, answer: Node, other: Any) -> bool:
@@ -73,18 +85,26 @@ def _is_noise(gold: Node, one: Any, answer: Node, other: Any) -> bool:
     return places >= NOISY and abs(one - other) <= NOISE * max(abs(one), abs(other))
 
 
-def _is_rounded(short: Node, value: Any, precise: Any, is_rounded_too: bool) -> bool:
+def _is_rounded(short: Node, value: Any, precise: Any, is_rounded_too: bool, fewest: int | None) -> bool:
     places = _places(short)
     if places is None or isinstance(precise, mpmath.mpc) or isinstance(value, mpmath.mpc):
         return False
     if (short.significant or 0) >= DOUBLE and close(_mp(precise), _mp(value), mpmath.mpf(2) ** -51):
         return True
-    if (short.significant or 0) < (ROUNDED_ENDING if _ends(precise) and not is_rounded_too else ROUNDED):
+    if (short.significant or 0) < (fewest or _needed(precise, is_rounded_too)):
         return False
     with mpmath.workdps(40):
         unit = mpmath.mpf(10) ** -places
         gap = _mp(precise) - _mp(value)
         return bool(abs(gap) <= unit / 2 or (0 <= gap < unit if _mp(value) > 0 else -unit < gap <= 0))
+
+
+def _needed(precise: Any, is_rounded_too: bool) -> int:
+    if is_rounded_too:
+        return ROUNDED
+    if not isinstance(precise, Fraction):
+        return ROUNDED_IRRATIONAL
+    return ROUNDED_ENDING if _ends(precise) else ROUNDED
 
 
 def _places(node: Node) -> int | None:
@@ -207,7 +227,7 @@ def _same_at_whole_points(left: Node, right: Node, free: list[str]) -> bool:
 def proportional(left: Node, right: Node) -> Any | None:
     """The constant c for which left = c right, None where there is none: two equations `left = 0` and `right = 0` are then the same."""
     free = sorted(left.symbols | right.symbols)
-    if not free or left.symbols != right.symbols:
+    if not free:
         return None
     ratio = None
     seen = 0

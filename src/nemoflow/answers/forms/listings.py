@@ -2,20 +2,28 @@
 
 from collections.abc import Sequence
 
+from nemoflow.answers.forms.quantities import is_decimal, rounded
 from nemoflow.answers.forms.relations import value_of
 from nemoflow.answers.forms.shapes import Comparison, Equation, Listing, Matrix, Shape
 
 MOST_ITEMS = 100
+ROUNDED_IN_MATRIX = 2
+"""Significant digits from which on the entries of a matrix may be rounded, where it holds several decimals."""
+ROUNDED_IN_LIST = 4
+"""The same for a list."""
 
 
 def same_matrices(gold: Shape, answer: Shape, match: Comparison) -> bool:
-    """Whether they are the same entry by entry, at least one a matrix."""
+    """Whether they are the same entry by entry, at least one a matrix; several decimals may be rounded to fewer digits than one alone."""
     rows = [_rows(shape) for shape in (gold, answer)]
     if rows[0] is None or rows[1] is None:
         return False
-    return [len(row) for row in rows[0]] == [len(row) for row in rows[1]] and all(
-        match(*entries) for pair in zip(rows[0], rows[1], strict=True) for entries in zip(*pair, strict=True)
-    )
+    if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
+        return False
+    entries = [entry for pair in zip(rows[0], rows[1], strict=True) for entry in zip(*pair, strict=True)]
+    unequal = [entry for entry in entries if not match(*entry)]
+    several = any(sum(map(is_decimal, side)) > 1 for side in zip(*entries, strict=True))
+    return not unequal or (several and all(rounded(*entry, ROUNDED_IN_MATRIX) for entry in unequal))
 
 
 def _rows(shape: Shape) -> Sequence[Sequence[Shape]] | None:
@@ -37,6 +45,8 @@ def same_listings(gold: Shape, answer: Shape, match: Comparison) -> bool:
         if listing.kind == "tuple" or not all(match(listing.items[0], item) for item in listing.items[1:]):
             return False
         return match(listing.items[0], other) if listing is gold else match(other, listing.items[0])
+    if any(sum(map(is_decimal, side.items)) > 1 for side in (gold, answer)):
+        match = _or_rounded(match)
     kinds = {gold.kind, answer.kind}
     if kinds <= {"bare", "set"}:
         return _unordered(gold.items, answer.items, match)
@@ -45,6 +55,10 @@ def same_listings(gold: Shape, answer: Shape, match: Comparison) -> bool:
     if len(kinds) == 1 or (kinds == {"tuple", "list"} and len(gold.items) > 2):
         return _ordered(gold.items, answer.items, match)
     return False
+
+
+def _or_rounded(match: Comparison) -> Comparison:
+    return lambda gold, answer: match(gold, answer) or rounded(gold, answer, ROUNDED_IN_LIST)
 
 
 def _ordered(gold: Sequence[Shape], answer: Sequence[Shape], match: Comparison) -> bool:

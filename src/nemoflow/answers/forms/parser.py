@@ -346,8 +346,10 @@ class _Parser:
         return node if power is None else Node("power", (node, power))
 
     def _operand(self) -> Node:
-        r"""What a function without brackets takes: `\sin 2x` is sin(2x), `\sin x \cos y` a product."""
-        if self._is("(", "[", "{", "|"):
+        r"""What a function takes: `\sin 2x` is sin(2x), `\sin x \cos y` a product, `\sin(x)^2` the square of a sine."""
+        if self._is("("):
+            return self._group()
+        if self._is("[", "{", "|"):
             group = self._group()
             return Node("power", (group, self._exponent())) if self._is("^") and self._take("^") else group
         if self._take("-"):

@@ -29,7 +29,7 @@ _WEEKDAY = re.compile(r"^(?:mon|tues|wednes|thurs|fri|satur|sun)day\s*,\s*", re.
 _WORDS = re.compile(r"[^\W\d_][^\W_]*(?:[\s.,'\-/&:()]+[^\W_]+)*[.)]?")
 _NO_PRODUCT = re.compile(r"[A-Z][a-z]{2}|[^\W\d_]{4}|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 _MATHEMATICS = frozenset(
-    "pi sin cos tan cot sec csc log ln exp sqrt inf infty infinity oo or and sum prod max min gcd lcm sinh cosh tanh arcsin arccos arctan".split()  # noqa: E501, SIM905
+    "abs floor ceil pi sin cos tan cot sec csc log ln exp sqrt inf infty infinity oo or and sum prod max min gcd lcm sinh cosh tanh arcsin arccos arctan".split()  # noqa: E501, SIM905
 )
 _NUMBERS = dict(
     zip(

@@ -2,9 +2,10 @@ r"""Whether two numbers or expressions are the same answer: with units, percent 
 
 from collections.abc import Sequence
 
-from nemoflow.answers.forms.equality import is_infinite, same
+from nemoflow.answers.forms.equality import is_infinite, rounds, same
 from nemoflow.answers.forms.nodes import Node
 from nemoflow.answers.forms.shapes import Based, Moment, Ratio, Shape, Value
+from nemoflow.answers.forms.values import at, exact
 
 _TRIGONOMETRIC = frozenset("sin cos tan cot sec csc".split())  # noqa: SIM905
 
@@ -59,6 +60,19 @@ def _angles(gold: Node, answer: Node) -> bool:
 def _without_degrees(node: Node) -> Node:
     args = tuple(_without_degrees(argument) for argument in node.args)
     return args[0] if node.op == "degrees" else Node(node.op, args, node.name, node.value, node.places)
+
+
+def rounded(gold: Shape, answer: Shape, fewest: int) -> bool:
+    """Whether one of two numbers is the other one rounded, to that many significant digits or more."""
+    if not isinstance(gold, Value) or not isinstance(answer, Value) or gold.node.symbols or answer.node.symbols:
+        return False
+    one, other = (exact(side.node) or at(side.node, {}) for side in (gold, answer))
+    return rounds(gold.node, one, answer.node, other, fewest=fewest)
+
+
+def is_decimal(shape: Shape) -> bool:
+    """Whether it is a number written with a point."""
+    return isinstance(shape, Value) and shape.node.significant is not None
 
 
 def same_ratios(gold: Shape, answer: Shape) -> bool:

@@ -28,7 +28,7 @@ _MATRIX = re.compile(
 )
 _EQUATIONS = ("cases", "aligned", "align", "align*", "gathered")
 _CONDITIONS = frozenset(("where", "for", "if", "when", "with", "for all", "for any", "for some", "where k is an integer", "such that"))
-_DENIED = re.compile(r"\b(?:wrong|false|incorrect|not|never|unless|maybe|perhaps|possibly)\b|!=|≠|\s\d", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:wrong|false|incorrect|not|never|unless|maybe|perhaps|possibly)\b|[不错非]|!=|≠|\s\d", re.IGNORECASE)
 _OPEN, _CLOSE = ("(", "[", "{", "\\{", "\\lfloor", "\\lceil"), (")", "]", "}", "\\}", "\\rfloor", "\\rceil")
 _ONE_LETTER_UNITS = frozenset("msghLlNJWVAKCF")
 _SHORT_UNITS = frozenset("cm mm km ft kg mg lb lbs oz mph kph hr hrs sec yd mi nm ml mL kW kJ kPa MPa kHz MHz GHz Hz mol gal cc in".split())  # noqa: SIM905
@@ -162,12 +162,21 @@ def _listed(source: Sequence[Token]) -> Shape | None:
         return None
     if not pieces:
         raise Unreadable("nothing between the commas")
-    return _joined([piece for piece in pieces if not _is_membership(piece)] if not _is_membership(pieces[0]) else pieces, source)
+    return _joined(_without_memberships(pieces), source)
 
 
 def _grouped(piece: Sequence[Token]) -> Shape:
     read_piece = _read(piece)
     return Listing("tuple", read_piece.items) if isinstance(read_piece, Listing) and read_piece.kind == "bare" else read_piece
+
+
+def _without_memberships(pieces: list[Sequence[Token]]) -> list[Sequence[Token]]:
+    r"""The pieces but for `k \in \mathbb{Z}` behind others, and for `x \in \mathbb{R}` before relations, which it says nothing to."""
+    rest = [piece for piece in pieces if not _is_membership(piece)]
+    if not _is_membership(pieces[0]):
+        return rest
+    is_real = all(piece[2].text == "\\setR" for piece in pieces if _is_membership(piece))
+    return rest if rest and is_real and all(any(token.text in RELATIONS for token in piece) for piece in rest) else pieces
 
 
 def _is_membership(piece: Sequence[Token]) -> bool:

@@ -227,6 +227,8 @@ def _outside(low: Node, high: Node, low_closed: bool, high_closed: bool, name: s
 def _unequal(sides: list[Sequence[Token]], split: Split) -> Shape:
     from nemoflow.answers.forms.reader import but_for
 
+    if name_of(sides[1], split) and not name_of(sides[0], split):
+        sides = sides[::-1]
     left, right = parse(sides[0]), parse(sides[1])
     if name_of(sides[0], split) and not right.symbols:
         return but_for([right], "".join(token.text for token in sides[0]))

@@ -39,7 +39,7 @@ _TOKEN = re.compile(
     r"|(?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![A-Za-z\d.]))?)"
     r"|\\text\{(?P<text>[^{}]*)\}"
     r"|(?P<command>\\[A-Za-z]+|\\.)"
-    r"|(?P<word>[A-Za-z]+)"
+    r"|(?P<word>[A-Za-z]+(?![^\W\d_a-zA-Z])|[^\W\d_]+)"
     r"|(?P<sign><=|>=|!=|\*\*|.)",
     re.DOTALL,
 )
@@ -84,6 +84,8 @@ def _words(text: str, spaced: bool) -> list[Token]:
     lower = _ALIASES.get(text.lower(), text.lower())
     if lower in _NAMES or lower in ("infty", "cup"):
         return [Token("command", f"\\{lower}", spaced)]
+    if not text.isascii():
+        return [Token("word", text, spaced)]
     if len(text) == 1:
         return [Token("symbol", text, spaced)]
     if text in ("or", "and"):

@@ -169,7 +169,9 @@ def _at(node: Node, point: Point, real: bool) -> Any:
         return _pseudo(node.name, values)
     if op not in _FUNCTIONS:
         return _no_value(node)
-    value = _FUNCTIONS[op](*values)
+    value = _odd_power(node, values[0]) if op == "power" else None
+    if value is None:
+        value = _FUNCTIONS[op](*values)
     if not mpmath.isfinite(value):
         raise Undefined(f"{op} has no finite value here")
     if isinstance(value, mpmath.mpc):
@@ -182,6 +184,16 @@ def _at(node: Node, point: Point, real: bool) -> Any:
 
 def _no_value(node: Node) -> Any:
     raise Unreadable(f"{node.name or node.op} has no single value")
+
+
+def _odd_power(node: Node, base: Any) -> Any:
+    """A negative number to a power such as 2/3, by its real root, as `_root` and `exact` take it; None for anything else."""
+    if isinstance(base, mpmath.mpc) or base >= 0:
+        return None
+    exponent = exact(node.args[1])
+    if exponent is None or exponent.denominator == 1 or exponent.denominator % 2 == 0:
+        return None
+    return (-1) ** exponent.numerator * _power(-base, mpmath.mpf(exponent.numerator) / exponent.denominator)
 
 
 def _power(base: Any, exponent: Any) -> Any:
