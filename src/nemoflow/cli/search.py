@@ -137,4 +137,5 @@ def _status(row: Row) -> str:
 
 
 def _in_words(overrides: Overrides) -> str:
-    return ", ".join(f"{key} = {label(value)}" for key, value in overrides.items()) or "as it is"
+    shown = {key: f"{value:.4g}" if isinstance(value, float) else label(value) for key, value in overrides.items()}
+    return ", ".join(f"{key} = {value}" for key, value in shown.items()) or "as it is"

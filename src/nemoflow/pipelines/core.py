@@ -18,6 +18,7 @@ from nemoflow.steps import (
     PACKAGE,
     PUBLISH,
     RATIONALIZE,
+    REINFORCE,
     RELEASE_TEACHER,
     REPORT,
     SUBMIT,
@@ -54,18 +55,34 @@ def curate(workflow: Workflow, traces: Mapping[str, Source], problems: From, hel
     ]
 
 
-def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source]) -> list[Node]:
-    """Score the base, train the adapter, score it, package it if the gate lets it, report on all of it and on the `seen` traces."""
-    adapter = From("train", "adapter")
+def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source], problems: From | None = None) -> list[Node]:
+    """Score the base, train the adapter, score it, package it if the gate lets it, report on all of it and on the `seen` traces.
+
+    Where the workflow file has a section [reinforce], the adapter goes on from training to reward on `problems`, or on puzzles.
+    """
+    adapter = _adapter(workflow)
     rollouts = {"base_rollouts": From("evaluate-base", "rollouts"), "adapter_rollouts": From("evaluate-adapter", "rollouts")}
     return [
         workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
+        *_reinforce(workflow, model, problems),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
-        workflow.node("report", REPORT, _evidence(held_out, model, seen)),
+        workflow.node("report", REPORT, _evidence(held_out, model, adapter, seen)),
     ]
+
+
+def _adapter(workflow: Workflow) -> From:
+    """The adapter that the workflow ends with."""
+    return From(REINFORCE.name if workflow.asks_for(REINFORCE.name) else "train", "adapter")
+
+
+def _reinforce(workflow: Workflow, model: Source, problems: From | None) -> list[Node]:
+    if not workflow.asks_for(REINFORCE.name):
+        return []
+    asked: dict[str, Source] = {"problems": problems} if problems else {}
+    return [workflow.node(REINFORCE.name, REINFORCE, {"adapter": From("train", "adapter"), "model": model, **asked})]
 
 
 def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
@@ -86,12 +103,12 @@ def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
 
 def notebook(workflow: Workflow) -> Node:
     """Notebooks that repeat training and evaluation on Kaggle."""
-    return workflow.node("notebook", NOTEBOOK, {"adapter": From("train", "adapter"), "report": From("evaluate-adapter", "report")})
+    return workflow.node("notebook", NOTEBOOK, {"adapter": _adapter(workflow), "report": From("evaluate-adapter", "report")})
 
 
 def _cards(workflow: Workflow) -> Node:
     told = {
-        "adapter": From("train", "adapter"),
+        "adapter": _adapter(workflow),
         "report": From("evaluate-adapter", "report"),
         "base": From("evaluate-base", "report"),
         "gate": From("gate", "decision"),
@@ -104,7 +121,7 @@ def _cards(workflow: Workflow) -> Node:
 def _publish(workflow: Workflow) -> Node:
     sent = {
         "cards": From("cards", "cards"),
-        "adapter": From("train", "adapter"),
+        "adapter": _adapter(workflow),
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
     }
@@ -129,7 +146,7 @@ def _require_licences(workflow: Workflow, nodes: Sequence[Node]) -> None:
             )
 
 
-def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict[str, Source]:
+def _evidence(held_out: From, model: Source, adapter: From, seen: Mapping[str, Source]) -> dict[str, Source]:
     """What the report reads; most of it for the manifests alone."""
     return {
         "problems": held_out,
@@ -137,7 +154,7 @@ def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict
         "base_rollouts": From("evaluate-base", "rollouts"),
         "adapter": From("evaluate-adapter", "report"),
         "adapter_rollouts": From("evaluate-adapter", "rollouts"),
-        "lora": From("train", "adapter"),
+        "lora": adapter,
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
         "submission": From("package", "submission"),
