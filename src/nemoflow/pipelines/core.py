@@ -69,7 +69,7 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
-        workflow.node("report", REPORT, _evidence(held_out, model, adapter, seen)),
+        workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
 
 
@@ -103,7 +103,7 @@ def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
 
 def notebook(workflow: Workflow) -> Node:
     """Notebooks that repeat training and evaluation on Kaggle."""
-    return workflow.node("notebook", NOTEBOOK, {"adapter": _adapter(workflow), "report": From("evaluate-adapter", "report")})
+    return workflow.node("notebook", NOTEBOOK, {"adapter": From("train", "adapter"), "report": From("evaluate-adapter", "report")})
 
 
 def _cards(workflow: Workflow) -> Node:
@@ -146,7 +146,7 @@ def _require_licences(workflow: Workflow, nodes: Sequence[Node]) -> None:
             )
 
 
-def _evidence(held_out: From, model: Source, adapter: From, seen: Mapping[str, Source]) -> dict[str, Source]:
+def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict[str, Source]:
     """What the report reads; most of it for the manifests alone."""
     return {
         "problems": held_out,
@@ -154,7 +154,7 @@ def _evidence(held_out: From, model: Source, adapter: From, seen: Mapping[str, S
         "base_rollouts": From("evaluate-base", "rollouts"),
         "adapter": From("evaluate-adapter", "report"),
         "adapter_rollouts": From("evaluate-adapter", "rollouts"),
-        "lora": adapter,
+        "lora": From("train", "adapter"),
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
         "submission": From("package", "submission"),
