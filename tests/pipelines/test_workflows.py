@@ -32,9 +32,9 @@ def test_every_step_is_used_by_a_shipped_pipeline_and_named_as_its_file():
     for step in STEPS:
         assert step.run.__module__ == f"nemoflow.steps.{step.name.replace('-', '_')}"
     used = {node.step.name for path in SHIPPED for node in build_pipeline(load_workflow(path), PIPELINES).by_name.values()}
-    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep", "cards", "publish", "submit", "tune-prompt"}
+    elsewhere = {"harvest-public", "select", "sketch", "cluster", "keep", "cards", "publish", "submit", "tune-prompt", "reinforce"}
     # the first is wired where the workflow names a public set, the second where somebody wants one answer a problem, the next three where
-    # a pipeline compares problems in shards, three where a workflow asks for them, the last is run by hand before a pipeline
+    # a pipeline compares problems in shards, three and the last where a workflow asks for them, one is run by hand before a pipeline
     assert {step.name for step in STEPS} - used <= elsewhere
 
 
@@ -108,3 +108,15 @@ def test_only_what_may_be_refused_is_wired_to_the_gate_or_to_what_the_gate_lets_
     assert nodes["publish"].edges["gate"].node == "gate"
     assert nodes["submit"].edges["submission"].node == "package"
     assert "submission" in nodes["submit"].step.required_inputs
+
+
+def test_a_section_of_its_own_puts_reinforcement_between_training_and_what_is_scored_and_packaged():
+    path = next(path for path in SHIPPED if path.stem == "competition")
+    without, reinforced = (build_pipeline(load_workflow(path, sets), PIPELINES) for sets in ("{}", '{"reinforce.steps": 5}'))
+    assert "reinforce" not in without.by_name
+    assert without.by_name["package"].edges["adapter"].node == "train"
+    assert {name: edge.node for name, edge in reinforced.by_name["reinforce"].edges.items()} == {
+        "adapter": "train",
+        "problems": "load-problems",
+    }
+    assert [reinforced.by_name[name].edges["adapter"].node for name in ("evaluate-adapter", "package")] == ["reinforce"] * 2

@@ -24,9 +24,9 @@ def curves_svg(log: Sequence[Mapping[str, float]]) -> str:
     edge = max(row["step"] for row in log)
     held = [(row["step"], row["held_out_loss"]) for row in log if "held_out_loss" in row]
     loss = [(row["step"], row["loss"]) for row in log]
-    parts = _panel("loss", loss, held, edge, 0, 190)
-    parts += _panel("learning rate", [(row["step"], row["learning_rate"]) for row in log], [], edge, 200, 90)
-    parts += _panel("gradient norm", [(row["step"], row["grad_norm"]) for row in log], [], edge, 300, 90)
+    parts = panel("loss", loss, held, edge, 0, 190)
+    parts += panel("learning rate", [(row["step"], row["learning_rate"]) for row in log], [], edge, 200, 90)
+    parts += panel("gradient norm", [(row["step"], row["grad_norm"]) for row in log], [], edge, 300, 90)
     parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="425" text-anchor="end">step</text>')
     for tick in round_ticks(0.0, edge):
         x = LEFT + (WIDTH - LEFT - RIGHT) * tick / max(edge, round_ticks(0.0, edge)[-1])
@@ -35,7 +35,7 @@ def curves_svg(log: Sequence[Mapping[str, float]]) -> str:
     return svg_of(432, said, parts, STYLE)
 
 
-def _panel(name: str, points: Sequence[Point], held: Sequence[Point], edge: float, top: float, height: float) -> list[str]:
+def panel(name: str, points: Sequence[Point], held: Sequence[Point], edge: float, top: float, height: float) -> list[str]:
     """A name, a scale from zero, a line, and the held-out points with a line of their own."""
     floor, head = top + height - 4, top + 22
     ticks = round_ticks(0.0, max([value for _, value in (*points, *held)] or [1.0]) or 1.0)

@@ -90,7 +90,7 @@ def load_workflow(path: Path, sets: str = "{}") -> Workflow:
 
 def make_workflow(values: Mapping[str, Any], where: str, base: Path, sets: str = "{}") -> Workflow:
     """The same from values."""
-    merged = _lay_over(values, parse_sets(sets))
+    merged = lay_over(values, parse_sets(sets))
     for key, number in _integers(merged):
         if not -(2**63) <= number < 2**64:
             raise ConfigError(f"{where}: {key}: {number} does not fit into 64 bits")
@@ -119,7 +119,8 @@ def parse_sets(text: str) -> dict[str, Any]:
     return sets
 
 
-def _lay_over(values: Mapping[str, Any], sets: Mapping[str, Any]) -> dict[str, Any]:
+def lay_over(values: Mapping[str, Any], sets: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with overrides (dotted keys) laid in; ConfigError where a key leads through a value."""
     merged = deepcopy(dict(values))
     for key, value in sets.items():
         *path, last = key.split(".")

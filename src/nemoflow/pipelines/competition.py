@@ -27,7 +27,7 @@ def competition(workflow: Workflow) -> Pipeline:
         workflow.node("wake-teacher", WAKE_TEACHER),
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
         *curate(workflow, {**LEARNED_FROM, **extra}, problems, held_out),
-        *teach(workflow, held_out, model, {**SEEN, **extra}),
+        *teach(workflow, held_out, model, {**SEEN, **extra}, problems),
     ]
     more, left_out = last(workflow)
     return Pipeline("competition", (*nodes, *more), cleanup=release(workflow), left_out=left_out)

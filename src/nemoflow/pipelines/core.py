@@ -18,6 +18,7 @@ from nemoflow.steps import (
     PACKAGE,
     PUBLISH,
     RATIONALIZE,
+    REINFORCE,
     RELEASE_TEACHER,
     REPORT,
     SUBMIT,
@@ -54,18 +55,34 @@ def curate(workflow: Workflow, traces: Mapping[str, Source], problems: From, hel
     ]
 
 
-def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source]) -> list[Node]:
-    """Score the base, train the adapter, score it, package it if the gate lets it, report on all of it and on the `seen` traces."""
-    adapter = From("train", "adapter")
+def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, Source], problems: From | None = None) -> list[Node]:
+    """Score the base, train the adapter, score it, package it if the gate lets it, report on all of it and on the `seen` traces.
+
+    Where the workflow file has a section [reinforce], the adapter goes on from training to reward on `problems`, or on puzzles.
+    """
+    adapter = _adapter(workflow)
     rollouts = {"base_rollouts": From("evaluate-base", "rollouts"), "adapter_rollouts": From("evaluate-adapter", "rollouts")}
     return [
         workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
+        *_reinforce(workflow, model, problems),
         workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
         workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
         workflow.node("report", REPORT, _evidence(held_out, model, seen)),
     ]
+
+
+def _adapter(workflow: Workflow) -> From:
+    """The adapter that the workflow ends with."""
+    return From(REINFORCE.name if workflow.asks_for(REINFORCE.name) else "train", "adapter")
+
+
+def _reinforce(workflow: Workflow, model: Source, problems: From | None) -> list[Node]:
+    if not workflow.asks_for(REINFORCE.name):
+        return []
+    asked: dict[str, Source] = {"problems": problems} if problems else {}
+    return [workflow.node(REINFORCE.name, REINFORCE, {"adapter": From("train", "adapter"), "model": model, **asked})]
 
 
 def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
@@ -91,7 +108,7 @@ def notebook(workflow: Workflow) -> Node:
 
 def _cards(workflow: Workflow) -> Node:
     told = {
-        "adapter": From("train", "adapter"),
+        "adapter": _adapter(workflow),
         "report": From("evaluate-adapter", "report"),
         "base": From("evaluate-base", "report"),
         "gate": From("gate", "decision"),
@@ -104,7 +121,7 @@ def _cards(workflow: Workflow) -> Node:
 def _publish(workflow: Workflow) -> Node:
     sent = {
         "cards": From("cards", "cards"),
-        "adapter": From("train", "adapter"),
+        "adapter": _adapter(workflow),
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
     }

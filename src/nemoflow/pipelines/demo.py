@@ -15,7 +15,7 @@ def demo(workflow: Workflow) -> Pipeline:
         workflow.node("wake-teacher", WAKE_TEACHER),
         *collect(workflow, problems, From("wake-teacher", "endpoint")),
         *curate(workflow, LEARNED_FROM, problems, held_out),
-        *teach(workflow, held_out, From("make-student", "model"), SEEN),
+        *teach(workflow, held_out, From("make-student", "model"), SEEN, problems),
         notebook(workflow),
     ]
     return Pipeline("demo", tuple(nodes), cleanup=release(workflow))

@@ -46,7 +46,13 @@ def _from_problems(workflow: Workflow, problems: From, held_out: From, model: So
         workflow.node("wake-teacher", WAKE_TEACHER),
         *_collect(workflow, problems, teacher, judge),
         *curate(workflow, {"traces": From("judge", "traces")}, From("repair-gold", "problems"), held_out),
-        *teach(workflow, held_out, model, {"traces": From("harvest", "traces"), "verified": From("judge", "traces")}),
+        *teach(
+            workflow,
+            held_out,
+            model,
+            {"traces": From("harvest", "traces"), "verified": From("judge", "traces")},
+            From("repair-gold", "problems"),
+        ),
     ]
 
 

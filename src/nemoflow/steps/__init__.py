@@ -20,6 +20,7 @@ from nemoflow.steps.notebook import NOTEBOOK
 from nemoflow.steps.package import PACKAGE
 from nemoflow.steps.publish import PUBLISH
 from nemoflow.steps.rationalize import RATIONALIZE
+from nemoflow.steps.reinforce import REINFORCE
 from nemoflow.steps.release_teacher import RELEASE_TEACHER
 from nemoflow.steps.repair_gold import REPAIR_GOLD
 from nemoflow.steps.report import REPORT
@@ -52,6 +53,7 @@ __all__ = [
     "PACKAGE",
     "PUBLISH",
     "RATIONALIZE",
+    "REINFORCE",
     "RELEASE_TEACHER",
     "REPAIR_GOLD",
     "REPORT",
@@ -84,6 +86,7 @@ STEPS: tuple[Step, ...] = (
     DECONTAMINATE,
     MIX,
     TRAIN,
+    REINFORCE,
     TUNE_PROMPT,
     EVALUATE,
     GATE,
