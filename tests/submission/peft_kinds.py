@@ -114,6 +114,13 @@ def beside(folder: Path) -> None:
         (folder / name).write_bytes(b"x")
 
 
+def grown(folder: Path) -> None:
+    """What PEFT saves by itself where the vocabulary was resized."""
+    import torch
+
+    change_tensors(lambda tensors: tensors | {"base_model.model.model.embed_tokens.weight": torch.ones(98, 32)})(folder)
+
+
 def official(folder: Path) -> None:
     """The demo's regex with out_proj, which PEFT does not train on NemotronH itself."""
     import torch
@@ -154,6 +161,7 @@ KINDS: dict[str, Kind] = {
     "lm-head": Kind("llama", {"target_modules": [*LLAMA, "lm_head"]}, others=some("base-copy")),
     "tied-head": Kind("tied", {"target_modules": [*LLAMA, "lm_head"]}, others=some("base-copy", "tied-head")),
     "embedding": Kind("llama", {"target_modules": [*LLAMA, "embed_tokens"]}, others=some("embedding", "base-copy")),
+    "resized-vocabulary": Kind("llama", {"target_modules": LLAMA}, some("extra-tensor"), change=grown),
     "tokens": Kind("llama", {"target_modules": LLAMA, "trainable_token_indices": [1, 2]}, some("trained-tokens", "extra-tensor")),
     "fp16": Kind("llama", {"target_modules": LLAMA}, change=lambda folder: cast("float16")(folder)),
     "bf16": Kind("llama", {"target_modules": LLAMA}, change=lambda folder: cast("bfloat16")(folder)),

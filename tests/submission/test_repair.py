@@ -201,9 +201,10 @@ def test_experts_stacked_in_three_dimensions_are_taken_apart(base, tmp_path, key
         np.testing.assert_allclose(after[module][0], 2.0 * product, rtol=1e-5, atol=1e-5)
 
 
-def test_a_tensor_of_a_kind_that_is_not_known_is_kept_and_said(base, tmp_path):
+@pytest.mark.parametrize("name", ["layers.0.lora_odd", f"{PREFIX}model.embeddings.weight", f"{PREFIX}model.norm_f.weight"])
+def test_a_tensor_that_may_be_part_of_it_is_kept_and_said(base, tmp_path, name):
     lora = sound(tmp_path / "adapter")
-    lora.tensors["base_model.model.model.layers.0.lora_odd"] = ("F32", (1,), struct.pack("<f", 1.0))
+    lora.tensors[name] = ("F32", (1,), struct.pack("<f", 1.0))
     repaired = repair(lora.save(), base, tmp_path / "out", 32)
     assert [finding.rule for finding in repaired.after.of("refused")] == ["extra-tensor"]
 

@@ -173,7 +173,8 @@ class _Plan:
     def _is_dropped(self, name: str) -> bool:
         if any(name in self.layout.broken.get(rule, ()) for rule in TENSORS_TO_DROP):
             return True
-        is_part = "lora" in name or any(self.config.get(field) for field in CHANGED_BY)
+        # Under its own prefix PEFT reads a tensor into the base model, such as an embedding that grew.
+        is_part = name.startswith(PREFIX) or "lora" in name or any(self.config.get(field) for field in CHANGED_BY)
         return name in self.layout.broken.get("extra-tensor", ()) and not is_part
 
     def _still_stacked(self) -> bool:
