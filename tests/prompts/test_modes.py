@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nemoflow.curate.statements import statement_of
 from nemoflow.prompts.chat import user_message
-from nemoflow.prompts.modes import MODES, has_python, message
+from nemoflow.prompts.modes import MODES, has_python, message, told_mode
 from nemoflow.records import Message, Trace
 
 
@@ -33,3 +33,8 @@ def test_the_statement_is_found_again_whatever_the_mode(statement, mode):
 @pytest.mark.parametrize("mode", ["", "high", "pythonic"])
 def test_only_python_is_python(mode):
     assert not has_python(mode)
+
+
+@given(st.text(), st.sampled_from(["", *MODES]))
+def test_a_told_mode_is_read_back_from_its_message(statement, mode):
+    assert told_mode(message(statement, mode)) == mode

@@ -127,7 +127,7 @@ def course(name: str, values: Sequence[float], width: int, height: int = CHART_H
 
     The highest and the lowest mean stand beside it.
     """
-    columns = min(2 * max(width - 10, 1), len(values))
+    columns = min(2 * max(width - 12, 1), len(values))
     ends = [len(values) * (index + 1) // columns for index in range(columns)]
     means = [sum(values[start:end]) / (end - start) for start, end in zip([0, *ends], ends, strict=False)]
     low, high = min(means), max(means)
@@ -137,7 +137,7 @@ def course(name: str, values: Sequence[float], width: int, height: int = CHART_H
         rows[dot // 4][index // 2] |= _DOTS[index % 2][dot % 4]
     drawn = ["".join(chr(0x2800 + dots) for dots in row) for row in rows]
     edges = {0: f"{high:.4g}", height - 1: f"{low:.4g}"}
-    return "\n".join([f"    {name}", *(f"    {edges.get(index, ''):>8} {line}" for index, line in enumerate(drawn))])
+    return "\n".join([f"    {name}", *(f"    {edges.get(index, ''):>11} {line}" for index, line in enumerate(drawn))])
 
 
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
