@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from itertools import islice
 
 import pytest
@@ -55,7 +56,9 @@ def taught(tmp_path_factory):
     base = untaught(root / "base")
     torch.manual_seed(1)
     config = LoraConfig(r=4, lora_alpha=8, target_modules=["in_proj", "q_proj", "up_proj"], init_lora_weights=False, lora_dropout=0.1)
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(root / "adapter")
+    with warnings.catch_warnings():  # PEFT asks for activation checkpointing by its old name
+        warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
+        get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(root / "adapter")
     return base, root / "adapter"
 
 

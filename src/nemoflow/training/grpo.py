@@ -168,7 +168,7 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
         kept = "the checkpoint is kept" if trainer.state.global_step else "there was nothing to keep"
         raise Stopped(f"reinforce: stopped after step {trainer.state.global_step} of {trainer.state.max_steps}; {kept}")
     shutil.rmtree(partial, ignore_errors=True)
-    return [entry for entry in trainer.state.log_history if "reward" in entry]
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
 def _arguments(recipe: GrpoRecipe, output: Path) -> Any:

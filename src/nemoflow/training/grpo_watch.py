@@ -106,7 +106,7 @@ def make_policy_watch(around: PolicyWatched) -> Any:
                 self._stop(control)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-            if not logs or "reward" not in logs:
+            if not logs or "loss" not in logs:  # what a step that was given up had counted is no row
                 return
             row = policy_row({**logs, "step": state.global_step})
             self.even.check(row)
