@@ -86,6 +86,9 @@ benchmarks: setup $(filter .uv/bin/uv,$(UV))  ## Every claim of docs/benchmarks.
 	.venv/bin/python benchmarks/puzzles_otherwise.py
 	.venv/bin/python benchmarks/curate_minhash.py
 	.venv/bin/python benchmarks/curate_decontaminate.py
+	.venv/bin/python benchmarks/client_speed.py
+	.venv/bin/python benchmarks/early_stop.py
+	.venv/bin/python -m benchmarks.harvest_faults --made 500 --kills 3
 	.venv/bin/python benchmarks/packing.py
 	.venv/bin/python benchmarks/training_layout.py
 	.venv/bin/python benchmarks/quantised_memory.py
