@@ -113,7 +113,8 @@ def draw_rows(options: argparse.Namespace) -> list[Row]:
 def train_nemoflow(options: argparse.Namespace, rows: Sequence[Row]) -> float:
     """Seconds of a pass."""
     from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
-    from nemoflow.training.sft import SftRecipe, SftSurroundings, train_adapter
+    from nemoflow.training.course import Surroundings
+    from nemoflow.training.sft import SftRecipe, train_adapter
 
     mean = sum(map(len, rows)) / len(rows)
     config = TrainConfig(
@@ -129,7 +130,7 @@ def train_nemoflow(options: argparse.Namespace, rows: Sequence[Row]) -> float:
     )
     at: list[float] = []
     with tempfile.TemporaryDirectory() as place:
-        around = SftSurroundings(
+        around = Surroundings(
             Path(place) / "checkpoints",
             lambda: None,
             lambda steps, finished: at.append(time.perf_counter()),

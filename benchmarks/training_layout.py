@@ -27,8 +27,9 @@ from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import draw
 from nemoflow.records import Problem
 from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
+from nemoflow.training.course import Surroundings
 from nemoflow.training.examples import Row, Rows, encode
-from nemoflow.training.sft import SftRecipe, SftSurroundings, train_adapter
+from nemoflow.training.sft import SftRecipe, train_adapter
 from nemoflow.training.student import make_tokenizer
 
 MICRO_BATCH = 8
@@ -87,7 +88,7 @@ def trained(base: Path, rows: Sequence[Row], fields: dict[str, Any]) -> tuple[fl
     at: list[float] = []
     config = TrainConfig(**FIXED, **fields)
     with tempfile.TemporaryDirectory() as temporary:
-        around = SftSurroundings(
+        around = Surroundings(
             Path(temporary) / "checkpoints",
             lambda: None,
             lambda steps, finished: at.append(time.perf_counter()),

@@ -12,9 +12,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.steps.reinforce import ReinforceConfig, puzzle_asks
+from nemoflow.training.course import Surroundings
 from nemoflow.training.grpo import Ask, GrpoRecipe, need_same_prefix, reinforce_adapter
 from nemoflow.training.grpo_watch import EVEN_STEPS, EvenGroups
-from nemoflow.training.sft import SftSurroundings
 
 STEPS = 4
 BRIEF = {
@@ -39,7 +39,7 @@ BRIEF = {
 def surroundings(checkpoints, stopping=lambda: False, heard=None):
     heard = {} if heard is None else heard
     heard.update(rows=[], started=[])
-    return SftSurroundings(
+    return Surroundings(
         checkpoints,
         lambda: None,
         lambda *steps: heard["started"].append(steps),

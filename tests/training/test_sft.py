@@ -3,8 +3,9 @@ from tests.training.tiny import QUICK, example, puzzles, untaught
 from transformers import AutoTokenizer
 
 from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
+from nemoflow.training.course import Surroundings, newest_checkpoint
 from nemoflow.training.examples import encode_all
-from nemoflow.training.sft import SftRecipe, SftSurroundings, newest_checkpoint, train_adapter
+from nemoflow.training.sft import SftRecipe, train_adapter
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def fit(base, checkpoints, out, **fields):
 
     config = TrainConfig(**{**QUICK, **fields})
     rows = encode_all(AutoTokenizer.from_pretrained(base), [example(problem) for problem in puzzles(8)], config.max_length)
-    around = SftSurroundings(
+    around = Surroundings(
         checkpoints, saved, lambda *steps: heard["started"].append(steps), lambda row: None, heard["notes"].append, lambda: False
     )
     out.mkdir()

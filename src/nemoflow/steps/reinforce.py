@@ -17,6 +17,7 @@ from nemoflow.models.folder import need_adapter, need_model
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.family import Level
 from nemoflow.puzzles.split import draw
+from nemoflow.steps.course import surroundings
 from nemoflow.steps.train import ENGINES
 
 Weight = Annotated[float, Field(ge=-100, le=100)]
@@ -131,7 +132,9 @@ def run(config: ReinforceConfig, inputs: Inputs, outputs: Outputs, context: Cont
     drawn = islice(_asks(config, inputs), config.steps * config.prompts)
     asks = [Ask(statement, gold) for statement, gold in drawn]
     recipe = GrpoRecipe(**config.model_dump(exclude={"kinds", "level"}))
-    result = reinforce_adapter(base, adapter, asks, recipe, _surroundings(context), outputs["adapter"].folder())
+    result = reinforce_adapter(
+        base, adapter, asks, recipe, surroundings(context, "reinforcing", "reward", _shown), outputs["adapter"].folder()
+    )
     _write_watch(result, outputs)
     tokens = sum(row["tokens"] for row in result.log) * config.prompts * config.samples
     return Outcome(
@@ -169,26 +172,9 @@ def _write_watch(result: Any, outputs: Outputs) -> None:
     (folder / "curve.svg").write_text(reward_svg(result.log), encoding="utf-8")
 
 
-def _surroundings(context: Context) -> Any:
-    from nemoflow.training.sft import SftSurroundings
-
-    def started(steps: int, finished: int) -> None:
-        context.progress.start("reinforcing", steps, chart="reward")
-        if finished:
-            context.progress.note(f"resumed at step {finished} of {steps}")
-            context.progress.advance(finished)
-
-    def advanced(row: dict[str, float]) -> None:
-        context.progress.advance(1, reward=round(row["reward"], 4), right=round(row["right"], 4), tokens=round(row["tokens"], 1))
-
-    return SftSurroundings(
-        checkpoints=context.scratch.path(),
-        saved=context.scratch.save,
-        started=started,
-        advanced=advanced,
-        noted=context.progress.note,
-        stopping=context.stopping,
-    )
+def _shown(row: dict[str, float]) -> dict[str, Any]:
+    """A step's figures beside the bar."""
+    return {"reward": round(row["reward"], 4), "right": round(row["right"], 4), "tokens": round(row["tokens"], 1)}
 
 
 REINFORCE = Step(

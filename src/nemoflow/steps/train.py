@@ -11,6 +11,7 @@ from nemoflow.artifacts import Adapter, Corpus, Model, Report
 from nemoflow.config import Config, later, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
 from nemoflow.models.folder import need_model
+from nemoflow.steps.course import surroundings
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
 NOT_OF_THE_RECIPE = {"learn_outputs", "eval_share"}
@@ -124,7 +125,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     rows, held = hold_out(rows, config.eval_share, config.seed)
     recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
     watch = outputs["watch"].folder()
-    result = train_adapter(base, rows, recipe, _surroundings(context), outputs["adapter"].folder(), held, watch)
+    result = train_adapter(base, rows, recipe, surroundings(context, "training", "loss", _shown), outputs["adapter"].folder(), held, watch)
     seen.write(outputs["adapter"].folder())
     _write_watch(context.scratch.path(), result, watch)
     return Outcome(
@@ -166,25 +167,6 @@ def _write_watch(scratch: Path, result: Any, out: Path) -> None:
     (out / "curve.svg").write_text(curves_svg(result.log), encoding="utf-8")
     if (scratch / TRACKED).exists():
         shutil.copytree(scratch / TRACKED, out / TRACKED, ignore=shutil.ignore_patterns("latest-run"))  # W&B's link to the newest
-
-
-def _surroundings(context: Context) -> Any:
-    from nemoflow.training.sft import SftSurroundings
-
-    def started(steps: int, finished: int) -> None:
-        context.progress.start("training", steps, chart="loss")
-        if finished:
-            context.progress.note(f"resumed at step {finished} of {steps}")
-            context.progress.advance(finished)
-
-    return SftSurroundings(
-        checkpoints=context.scratch.path(),
-        saved=context.scratch.save,
-        started=started,
-        advanced=lambda row: context.progress.advance(1, **_shown(row)),
-        noted=context.progress.note,
-        stopping=context.stopping,
-    )
 
 
 def _shown(row: dict[str, float]) -> dict[str, Any]:

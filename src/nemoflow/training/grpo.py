@@ -5,22 +5,22 @@ Prompts come in a fixed order and none is drawn by the trainer, a step's samples
 random state: so a run that was killed goes on with the same prompts and samples and ends with the same bytes.
 """
 
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nemoflow.errors import InputError, Stopped
+from nemoflow.errors import InputError
 from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
+from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
 from nemoflow.training.reward import PARTS, reward_functions
-from nemoflow.training.sft import COMPLETE, LIVE, PARTIAL, SftSurroundings, load_base, newest_checkpoint
+from nemoflow.training.sft import load_base
 from nemoflow.training.snapshots import trained
 from nemoflow.training.targets import TargetReport, report_targets
 
@@ -80,7 +80,7 @@ class GrpoResult:
         return sum(row[name] for row in rows) / len(rows)
 
 
-def reinforce_adapter(base: Path, adapter: Path, asks: Sequence[Ask], recipe: GrpoRecipe, around: SftSurroundings, out: Path) -> GrpoResult:
+def reinforce_adapter(base: Path, adapter: Path, asks: Sequence[Ask], recipe: GrpoRecipe, around: Surroundings, out: Path) -> GrpoResult:
     """Push an adapter towards reward on `steps x prompts` asks, in their order, and write it to `out`; from the last whole checkpoint."""
     import torch
     from transformers import AutoTokenizer
@@ -92,8 +92,7 @@ def reinforce_adapter(base: Path, adapter: Path, asks: Sequence[Ask], recipe: Gr
     with warnings.catch_warnings():
         # as in sft.py: PEFT and TRL ask for activation checkpointing by the name that transformers is about to drop
         warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
-        held: Any = recipe  # of a recipe, reading a base asks for precision and quantization alone
-        model = _with_adapter(load_base(base, held), base, adapter)
+        model = _with_adapter(load_base(base, recipe.precision, recipe.quantization), base, adapter)
         report = report_targets(model, _targets(model))
         for line in report.lines():
             around.noted(line)
@@ -141,15 +140,12 @@ def _targets(model: Any) -> list[str]:
     return sorted(model.peft_config["default"].target_modules)
 
 
-def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, around: SftSurroundings) -> list[dict[str, Any]]:
+def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, around: Surroundings) -> list[dict[str, Any]]:
     from datasets import Dataset
-    from transformers import PrinterCallback
     from trl import GRPOTrainer
 
     need_same_prefix(tokenizer, asks[0].statement)
-    partial, complete = around.checkpoints / PARTIAL, around.checkpoints / COMPLETE
-    shutil.rmtree(partial, ignore_errors=True)
-    complete.mkdir(parents=True, exist_ok=True)
+    partial, complete = lay_out_checkpoints(around.checkpoints)
     watch = make_policy_watch(
         PolicyWatched(complete, LiveLog(around.checkpoints / LIVE), around.saved, around.started, around.advanced, around.stopping)
     )
@@ -160,15 +156,7 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
         train_dataset=Dataset.from_list([{"prompt": _turns(ask.statement), "statement": ask.statement, "gold": ask.gold} for ask in asks]),
         processing_class=tokenizer,
     )
-    trainer.callback_handler.callbacks.insert(0, watch)
-    trainer.remove_callback(PrinterCallback)
-    last = newest_checkpoint(complete)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if watch.stopped:
-        kept = "the checkpoint is kept" if trainer.state.global_step else "there was nothing to keep"
-        raise Stopped(f"reinforce: stopped after step {trainer.state.global_step} of {trainer.state.max_steps}; {kept}")
-    shutil.rmtree(partial, ignore_errors=True)
-    return [entry for entry in trainer.state.log_history if "loss" in entry]
+    return go_through(trainer, watch, around.checkpoints, "reinforce")
 
 
 def _arguments(recipe: GrpoRecipe, output: Path) -> Any:

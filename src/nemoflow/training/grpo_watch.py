@@ -1,7 +1,5 @@
-"""The callback of a GRPO run: a row a step, whole checkpoints, the stop signal, and runs that come to nothing."""
+"""The callback of a GRPO run: a row a step, and runs that come to nothing."""
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -10,10 +8,9 @@ from time import perf_counter
 from typing import Any
 
 from nemoflow.errors import ConfigError
+from nemoflow.training.course import make_keeper
 from nemoflow.training.live import LiveLog
-from nemoflow.training.randomness import Randomness
 from nemoflow.training.reward import PARTS
-from nemoflow.training.watch import KEPT_CHECKPOINTS, checkpoints
 
 FIGURES = {
     "step": "step",
@@ -76,11 +73,8 @@ class EvenGroups:
 
 def make_policy_watch(around: PolicyWatched) -> Any:
     """The callback for a trainer."""
-    from transformers import TrainerCallback
 
-    class PolicyWatch(TrainerCallback):  # type: ignore[misc]
-        stopped = False
-        randomness: Randomness | None = None
+    class PolicyWatch(make_keeper(around.complete, around.saved, around.stopping)):  # type: ignore[misc]
         even = EvenGroups()
         begun = 0.0
 
@@ -91,20 +85,6 @@ def make_policy_watch(around: PolicyWatched) -> Any:
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.begun = perf_counter()
 
-        def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            """A step that is given up half-way never happened: it is asked again from the random state that it began with."""
-            if around.stopping():
-                if self.randomness is not None:
-                    self.randomness.restore()
-                    control.should_save = not self._is_saved(state)
-                self._stop(control)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.randomness = Randomness.now()
-            if around.stopping() and state.global_step < state.max_steps:
-                control.should_save = True
-                self._stop(control)
-
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
             if not logs or "loss" not in logs:  # what a step that was given up had counted is no row
                 return
@@ -113,19 +93,5 @@ def make_policy_watch(around: PolicyWatched) -> Any:
             row["seconds"] = round(perf_counter() - self.begun, 4)
             around.live.add(row)
             around.advanced(row)
-
-        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if not self._is_saved(state):
-                name = f"checkpoint-{state.global_step}"
-                os.rename(Path(args.output_dir) / name, around.complete / name)
-            for old in checkpoints(around.complete)[:-KEPT_CHECKPOINTS]:
-                shutil.rmtree(old)
-            around.saved()
-
-        def _stop(self, control: Any) -> None:
-            self.stopped = control.should_training_stop = True
-
-        def _is_saved(self, state: Any) -> bool:
-            return (around.complete / f"checkpoint-{state.global_step}").exists()
 
     return PolicyWatch()

@@ -5,18 +5,18 @@ data order, optimizer and random state and ends with the same bytes as one that 
 (the last state, the best, a mean) is chosen at its end, in `result.py`.
 """
 
-import shutil
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from nemoflow.errors import InputError, Stopped
+from nemoflow.errors import InputError
 from nemoflow.models.noise import hush_libraries
 from nemoflow.training.alarms import Alarms, Suspects
 from nemoflow.training.averaging import average_steps
 from nemoflow.training.batches import Batches, lay_out, lay_out_buckets
+from nemoflow.training.course import COMPLETE, LIVE, Surroundings, go_through, lay_out_checkpoints
 from nemoflow.training.examples import Row, Rows
 from nemoflow.training.held_out import HeldOut
 from nemoflow.training.isolation import need_isolation, refuse_states
@@ -27,11 +27,8 @@ from nemoflow.training.result import Chosen, choose, write_adapter
 from nemoflow.training.snapshots import Snapshots
 from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets
 from nemoflow.training.tracking import need_trackers, where_trackers_write
-from nemoflow.training.watch import Watched, checkpoints, make_watch, step_row
+from nemoflow.training.watch import Watched, make_watch, step_row
 
-COMPLETE = "complete"
-PARTIAL = "partial"
-LIVE = "watch.jsonl"
 SNAPSHOTS = "snapshots"
 TRACKED = "tracked"
 
@@ -73,19 +70,6 @@ class SftRecipe:
 
 
 @dataclass(frozen=True)
-class SftSurroundings:
-    """Where checkpoints go, who is told of progress and who may ask to stop."""
-
-    checkpoints: Path
-    saved: Callable[[], None]
-    started: Callable[[int, int], None]
-    """Called with the steps in all and the steps that a checkpoint already holds."""
-    advanced: Callable[[dict[str, float]], None]
-    noted: Callable[[str], None]
-    stopping: Callable[[], bool]
-
-
-@dataclass(frozen=True)
 class SftResult:
     """What came of it."""
 
@@ -108,7 +92,7 @@ class SftResult:
 
 
 def train_adapter(
-    base: Path, rows: Rows, recipe: SftRecipe, around: SftSurroundings, out: Path, held: Sequence[Row] = (), others: Path | None = None
+    base: Path, rows: Rows, recipe: SftRecipe, around: Surroundings, out: Path, held: Sequence[Row] = (), others: Path | None = None
 ) -> SftResult:
     """Teach an adapter the rows and write it to `out`; from the last complete checkpoint where there is one.
 
@@ -126,7 +110,7 @@ def train_adapter(
         warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
         if recipe.packing:
             refuse_states(base)
-        loaded = load_base(base, recipe)
+        loaded = load_base(base, recipe.precision, recipe.quantization)
         if recipe.packing:
             need_isolation(loaded)
         model, report = adapt(loaded, recipe)
@@ -161,7 +145,7 @@ def _held(rows: Sequence[Row], recipe: SftRecipe, tokenizer: Any) -> HeldOut | N
     return HeldOut.of(rows, tokens, _pad(tokenizer)) if rows else None
 
 
-def _watched(recipe: SftRecipe, around: SftSurroundings, batches: Batches, report: TargetReport, held: HeldOut | None) -> Watched:
+def _watched(recipe: SftRecipe, around: Surroundings, batches: Batches, report: TargetReport, held: HeldOut | None) -> Watched:
     suspects = Suspects(recipe.learning_rate, recipe.precision, ", ".join(report.targets), report.trainable)
 
     def bucket(step: int) -> dict[str, float]:
@@ -207,16 +191,16 @@ def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
     return model, report_targets(model, targets)
 
 
-def load_base(base: Path, recipe: SftRecipe) -> Any:
-    """The base model in the recipe's precision; in 4 bits where asked, routed experts too."""
+def load_base(base: Path, precision: Literal["bf16", "fp32"], quantization: Literal["nf4", "none"]) -> Any:
+    """The base model; in 4 bits where asked, routed experts too."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from nemoflow.training.quantised import load_quantised
 
-    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if recipe.quantization == "nf4":
+    if quantization == "nf4":
         return load_quantised(base, dtype, device)
     return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map={"": device})
 
@@ -224,11 +208,8 @@ def load_base(base: Path, recipe: SftRecipe) -> Any:
 def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watched: Watched, folder: Path) -> list[dict[str, Any]]:
     """Train; what the trainer logged of each step."""
     import torch
-    from transformers import PrinterCallback
 
-    partial = folder / PARTIAL
-    shutil.rmtree(partial, ignore_errors=True)
-    watched.complete.mkdir(parents=True, exist_ok=True)
+    partial, _ = lay_out_checkpoints(folder)
     watch = make_watch(watched)
     with where_trackers_write(folder / TRACKED, recipe.track):
         trainer = _trainer(watched.meter)(
@@ -239,18 +220,10 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
             processing_class=tokenizer,
         )
         watch.trainer = trainer
-        trainer.callback_handler.callbacks.insert(0, watch)  # before the trackers, who are told what it adds to a step's figures
-        trainer.remove_callback(PrinterCallback)
         for weight in model.parameters():
             if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
                 weight.data = weight.data.to(torch.float32)
-        last = newest_checkpoint(watched.complete)
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if watch.stopped:
-        kept = "the checkpoint is kept" if trainer.state.global_step else "there was nothing to keep"
-        raise Stopped(f"train: stopped after step {trainer.state.global_step} of {trainer.state.max_steps}; {kept}")
-    shutil.rmtree(partial, ignore_errors=True)
-    return [entry for entry in trainer.state.log_history if "loss" in entry]
+        return go_through(trainer, watch, folder, "train")
 
 
 def _trainer(meter: Meter) -> Any:
@@ -271,12 +244,6 @@ def _dataset(batches: Batches) -> Any:
 
     items = Dataset.from_list(batches.items)
     return items if batches.order is None else items.select(batches.order)
-
-
-def newest_checkpoint(complete: Path) -> Path | None:
-    """The complete checkpoint with the highest step."""
-    found = checkpoints(complete)
-    return found[-1] if found else None
 
 
 def _arguments(recipe: SftRecipe, output: Path, batches: Batches) -> Any:

@@ -1,11 +1,5 @@
-"""The trainer's callback: what is told of each step, whole checkpoints, the stop signal, held-out loss, and runs that come to nothing.
+"""The callback of a training run: what is told of each step, held-out loss, snapshots, and runs that come to nothing."""
 
-A stop is heard between micro batches. A step that is given up half-way never happened: the weights have not moved, the random numbers
-are put back, and the checkpoint is that of the step before, so the resumed run repeats it whole.
-"""
-
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +7,12 @@ from typing import Any
 
 from nemoflow.errors import Stopped
 from nemoflow.training.alarms import Alarms, asked_at
+from nemoflow.training.course import make_keeper
 from nemoflow.training.held_out import HeldOut, mean_loss
 from nemoflow.training.live import LiveLog
 from nemoflow.training.meter import Meter, forget_peak
-from nemoflow.training.randomness import Randomness
 from nemoflow.training.snapshots import Snapshots
 
-KEPT_CHECKPOINTS = 2
 LOGGED = ("step", "loss", "learning_rate", "grad_norm")
 
 
@@ -57,20 +50,12 @@ def best_step(history: Sequence[dict[str, Any]]) -> int | None:
     return int(min(asked)[1]) if asked else None
 
 
-def checkpoints(complete: Path) -> list[Path]:
-    """Whole checkpoints, the newest last."""
-    return sorted(complete.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-
-
 def make_watch(around: Watched) -> Any:
     """The callback; it must be given its trainer as `trainer` before the run."""
-    from transformers import TrainerCallback
 
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        stopped = False
+    class Watch(make_keeper(around.complete, around.saved, around.stopping)):  # type: ignore[misc]
         trainer: Any = None
         figures: dict[str, float] | None = None
-        randomness: Randomness | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step and not self._ask(state):  # a stop came before this step's held-out rows were through
@@ -82,21 +67,11 @@ def make_watch(around: Watched) -> Any:
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             around.meter.begin()
 
-        def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if around.stopping():
-                if self.randomness is not None:
-                    self.randomness.restore()
-                    control.should_save = not self._is_saved(state)
-                self._stop(control)
-
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.figures = around.meter.figures()
-            self.randomness = Randomness.now()
             if state.global_step in around.averaged(state.max_steps):
                 around.snapshots.take(state.global_step, self.trainer.model)
-            if around.stopping() and state.global_step < state.max_steps:
-                control.should_save = True
-                self._stop(control)
+            super().on_step_end(args, state, control)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
             if not logs or "loss" not in logs:
@@ -105,20 +80,14 @@ def make_watch(around: Watched) -> Any:
             self._need_change(state)
             if not self._ask(state):
                 control.should_save = True
-                self._stop(control)
+                self.stop(control)
             row = {**step_row(state.log_history[-1]), **(self.figures or {}), **around.bucket(state.global_step)}
             logs.update({key: value for key, value in row.items() if key not in LOGGED})  # for trackers, which are told after this
             around.live.add(row)
             around.advanced(row)
 
-        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if not self._is_saved(state):
-                name = f"checkpoint-{state.global_step}"
-                os.rename(Path(args.output_dir) / name, around.complete / name)
-            for old in checkpoints(around.complete)[:-KEPT_CHECKPOINTS]:
-                shutil.rmtree(old)
+        def keep_more(self, state: Any) -> None:
             around.snapshots.keep({*around.averaged(state.max_steps), best_step(state.log_history) or 0})
-            around.saved()
 
         def _ask(self, state: Any) -> bool:
             """Write the held-out loss to the step's row where it is due; False where a stop came first."""
@@ -144,11 +113,5 @@ def make_watch(around: Watched) -> Any:
                 base = mean_loss(self.trainer, first)
             if adapted is not None and base is not None:
                 around.alarms.need_change(state.global_step, base, adapted)
-
-        def _stop(self, control: Any) -> None:
-            self.stopped = control.should_training_stop = True
-
-        def _is_saved(self, state: Any) -> bool:
-            return (around.complete / f"checkpoint-{state.global_step}").exists()
 
     return Watch()
