@@ -7,7 +7,10 @@ from nemoflow.flow.step import Context
 
 
 def surroundings(context: Context, doing: str, chart: str, shown: Callable[[dict[str, float]], dict[str, Any]]) -> Any:
-    """`Surroundings` of a run: `doing` names the bar, `chart` the figure that is drawn, `shown` says what of a step's row stands beside it."""
+    """`Surroundings` of a run.
+
+    `doing` names the bar, `chart` the figure that is drawn, `shown` says what of a step's row stands beside it.
+    """
     from nemoflow.training.course import Surroundings
 
     def started(steps: int, finished: int) -> None:
