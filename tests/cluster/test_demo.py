@@ -19,7 +19,7 @@ from nemoflow.store.s3_server import Server
 if TYPE_CHECKING:
     from tests.cluster.conftest import Cluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]  # two runs on the cluster and one here, beside three others' tests
 
 WORKFLOW = HERE / "tests" / "pipelines" / "reduced.toml"
 RESULTS = {"mix": "corpus", "train": "adapter"}
