@@ -13,6 +13,7 @@
     |   `-- ServiceRefused        2   an outside service says no for good: no such competition, no right, not what it takes
     |-- GivenUp                  69   a passing failure (75) came back more often than the node may try again
     |-- SandboxError             75   the place where a model's code runs is away, full or broken
+    |-- RankLost                 75   one of the processes that train together ended without a word
     |-- ClusterError             75   the API server of a cluster is away or busy
     |   `-- ClusterRefused        2   the API server says no for good: no such object, no right, not a valid one
     |-- RunFailed                 *   a run on a cluster ended without a result; ends with the exit code of the step that broke it
@@ -102,6 +103,12 @@ class GivenUp(NemoflowError):
 
 class SandboxError(NemoflowError):
     """The place where a model's code runs is away, full or broken."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class RankLost(NemoflowError):
+    """One of the processes that do a piece of work together ended without a word, or never came."""
 
     exit_code = EXIT_TRY_AGAIN
 

@@ -34,13 +34,16 @@ def pool_of(processes: int, prepare: Callable[..., None] | None = None, *argumen
 
 
 def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-    _end_with_parent()
+    end_with_parent()
     if prepare is not None:
         prepare(*arguments)
 
 
-def _end_with_parent() -> None:
-    """End when the caller is gone. A pool's process holds both ends of its queue, so it would wait for ever instead."""
+def end_with_parent() -> None:
+    """In a process of multiprocessing: end when the one that started it is gone.
+
+    A pool's process holds both ends of its queue, so it would wait for ever instead.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker was started by somebody"
 

@@ -143,3 +143,21 @@ def test_gpus_are_known_by_what_their_driver_says():
     assert gpu_of("NVIDIA GeForce GTX 1060", 6.0) is None
     with pytest.raises(ConfigError, match="'h1000' is no known class; known are h200"):
         gpu_named("h1000")
+
+
+@given(st.integers(1, 16), st.sampled_from(["bf16", "fp32"]))
+def test_shares_of_a_base_add_up_and_time_is_shared_too(contest, processes, precision):
+    whole = contest(quantization="none", precision=precision)
+    shared = contest(quantization="none", precision=precision, processes=processes, sharding="base")
+    assert shared.weights * processes == pytest.approx(whole.weights)
+    assert shared.total - shared.weights - shared.gathered == pytest.approx(whole.total - whole.weights)
+    assert shared.step_seconds(gpu_named("h100")) * processes == pytest.approx(whole.step_seconds(gpu_named("h100")))
+
+
+def test_the_fewest_gpus_that_hold_a_base_in_full_precision_together_are_named(contest):
+    gpu = gpu_named("l40s")
+    plan = contest(quantization="none", accumulation=8)
+    (remedy,) = [remedy for remedy in remedies(plan, gpu) if "such GPUs" in remedy.says]
+    assert remedy.says == "2 such GPUs (train.processes 2, train.sharding base)"
+    assert remedy.plan.fits(gpu)
+    assert not [remedy for remedy in remedies(contest(accumulation=8, length=131_072), gpu) if "such GPUs" in remedy.says]

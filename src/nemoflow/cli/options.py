@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from nemoflow.flow.gang import Gang
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
 from nemoflow.flow.progress import Quiet, progress_for
@@ -55,6 +56,7 @@ def place_of(
     holder_pid: int | None = None,
     claim_wait_s: float = 0.0,
     tries: Tries = Tries(),  # noqa: B008  frozen
+    gang: Gang = Gang(),  # noqa: B008  frozen
 ) -> Place:
     """Where a workflow's run lies; `holder_pid` is the process whose end ends what a step leaves running."""
     store = open_store(root or workflow.head.root)
@@ -67,6 +69,7 @@ def place_of(
         holder_pid=holder_pid,
         claim_wait_s=claim_wait_s,
         tries=tries,
+        gang=gang,
     )
 
 

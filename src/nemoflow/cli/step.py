@@ -12,6 +12,8 @@ from nemoflow.cli.options import DEFAULT_ROOT, ROOT, RUN, SETS, load, place_of, 
 from nemoflow.cli.run import describe
 from nemoflow.errors import ConfigError, NemoflowError
 from nemoflow.flow.execute import execute
+from nemoflow.flow.gang import Gang
+from nemoflow.flow.join import join
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place, absolute_uri
 from nemoflow.flow.plan import why_it_rests
@@ -63,21 +65,23 @@ def step(
     """  # noqa: D301
     tries = Tries(attempt, retries, after, last_words)
     tries.begin()
-    part = _shard(shard)
+    part, gang = _shard(shard), Gang.of(os.environ)
     with _last_words(tries), stop_on_signals(tries) as stopping:
         if target.endswith(".toml"):
             loaded, pipeline = load(Path(target), sets)
             if node is None:
                 raise ConfigError(f"{target}: which node? One of {', '.join(pipeline.by_name)}")
-            place = place_of(loaded, root, run_name, stopping, holder_pid=_caller(), claim_wait_s=wait_s, tries=tries)
+            place = place_of(loaded, root, run_name, stopping, holder_pid=_caller(), claim_wait_s=wait_s, tries=tries, gang=gang)
             why = "" if force else why_it_rests(pipeline, pipeline.node(node), place, fresh=fresh)
             if why:
                 click.echo(f"{node}: not needed: {why}")
                 return
         else:
             pipeline, node = _alone(target, sets, inputs), target.rpartition(":")[2].lower().replace("_", "-")
-            place = Place(open_store(root or DEFAULT_ROOT), run_name or "steps", progress_for(sys.stderr), stopping, holder_pid=_caller())
-        manifest = execute(pipeline, node, place, part, force=force, fresh=fresh)
+            place = Place(
+                open_store(root or DEFAULT_ROOT), run_name or "steps", progress_for(sys.stderr), stopping, holder_pid=_caller(), gang=gang
+            )
+        manifest = execute(pipeline, node, place, part, force=force, fresh=fresh) if gang.is_first else join(pipeline, node, place)
     click.echo(f"{node}: {describe(manifest)}")
     for output in manifest.outputs.values():
         click.echo(f"  {place.store.address(output.address)}")

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import orjson
 from pydantic import ValidationError
 
 from nemoflow.errors import EXIT_BUG, ConfigError, DriftError, NemoflowError, StoreError
-from nemoflow.flow.artifact import StoredOutput
+from nemoflow.flow.artifact import LocalInput, StoredInput, StoredOutput
 from nemoflow.flow.build import code_version
 from nemoflow.flow.claim import claim
 from nemoflow.flow.fingerprint import fingerprints, input_fingerprints
@@ -94,9 +94,8 @@ def _forget(place: Place, node: Node) -> None:
 
 def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) -> Manifest:
     started, begun = _now(), time.monotonic()
-    key, suffix = node_key(place.run, node.name), shard_suffix(shard)
-    failure_key = f"{key}/failure{suffix}.json"
-    scratch = StoredScratch(place.store, f"{key}/scratch{suffix}-{prints[node.name][:12]}")
+    failure_key = f"{node_key(place.run, node.name)}/failure{shard_suffix(shard)}.json"
+    scratch = scratch_of(node, prints, place, shard)
     try:
         manifest = _run_step(node, prints, place, shard, scratch, started, begun)
     except BaseException as error:
@@ -132,13 +131,9 @@ def _attempt(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) 
 def _run_step(
     node: Node, prints: Mapping[str, str], place: Place, shard: Shard, scratch: StoredScratch, started: str, begun: float
 ) -> Manifest:
-    uris = {source: place.digest_uri(source) for source in node.inputs.values() if isinstance(source, str)}
-    wanted = input_fingerprints(node, prints, uris)
     key = node_key(place.run, node.name)
     with ExitStack() as stack:
-        inputs = {name: place.open_input(node, name, wanted[name]) for name in node.inputs}
-        for opened in inputs.values():
-            stack.callback(opened.close)
+        inputs = open_inputs(node, prints, place, stack)
         outputs = {
             name: StoredOutput(kind, place.store, f"{key}/{name}", shard_suffix(shard), place.compress)
             for name, kind in node.step.outputs.items()
@@ -150,10 +145,7 @@ def _run_step(
                 place.store.delete(f"{key}/{name}")
         outcome = _skipped_input(node, place)
         if outcome is None:
-            context = Context(
-                shard, place.progress, scratch, StoredRows(place.store), ledgers(place.store), place.stopping, place.holder_pid
-            )
-            outcome = node.step.run(node.config, inputs, outputs, context)
+            outcome = node.step.run(node.config, inputs, outputs, context_of(place, scratch, shard))
         return Manifest(
             run=place.run,
             node=node.name,
@@ -176,6 +168,36 @@ def _run_step(
             image=os.environ.get("NEMOFLOW_IMAGE", ""),
             engines=dict(outcome.engines),
         )
+
+
+def scratch_of(node: Node, prints: Mapping[str, str], place: Place, shard: Shard) -> StoredScratch:
+    """What earlier attempts at the same work left behind."""
+    return StoredScratch(place.store, f"{node_key(place.run, node.name)}/scratch{shard_suffix(shard)}-{prints[node.name][:12]}")
+
+
+def open_inputs(node: Node, prints: Mapping[str, str], place: Place, stack: ExitStack) -> dict[str, StoredInput | LocalInput]:
+    """A node's inputs by name, closed with the stack."""
+    uris = {source: place.digest_uri(source) for source in node.inputs.values() if isinstance(source, str)}
+    wanted = input_fingerprints(node, prints, uris)
+    inputs = {name: place.open_input(node, name, wanted[name]) for name in node.inputs}
+    for opened in inputs.values():
+        stack.callback(opened.close)
+    return inputs
+
+
+def context_of(place: Place, scratch: StoredScratch, shard: Shard, finished: Callable[[], bool] = lambda: False) -> Context:
+    """What a step is told of its surroundings."""
+    return Context(
+        shard=shard,
+        progress=place.progress,
+        scratch=scratch,
+        shared=StoredRows(place.store),
+        ledgers=ledgers(place.store),
+        stopping=place.stopping,
+        holder_pid=place.holder_pid,
+        gang=place.gang,
+        finished=finished,
+    )
 
 
 def _skipped_input(node: Node, place: Place) -> Outcome | None:

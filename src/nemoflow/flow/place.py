@@ -12,6 +12,7 @@ from nemoflow.artifacts import Kind
 from nemoflow.errors import ConfigError, DriftError, InputError
 from nemoflow.flow.artifact import LocalInput, StoredInput
 from nemoflow.flow.fingerprint import digest_local, digest_objects, local_uri
+from nemoflow.flow.gang import Gang
 from nemoflow.flow.manifest import FailureRecord, FileRecord, Manifest, OutputRecord, fold, manifest_key, node_key, shard_suffix
 from nemoflow.flow.pipeline import From, Node
 from nemoflow.flow.progress import Quiet
@@ -40,6 +41,8 @@ class Place:
     """How long to wait for an address that another process holds."""
     tries: Tries = field(default_factory=Tries)
     """Which attempt this is, where something else starts the attempts."""
+    gang: Gang = field(default_factory=Gang)
+    """The pods that do one node's work together."""
 
     def __post_init__(self) -> None:
         if not RUN_NAME.fullmatch(self.run):

@@ -19,6 +19,7 @@ import xxhash
 
 from nemoflow.artifacts import Kind
 from nemoflow.config import Config
+from nemoflow.flow.gang import Gang
 from nemoflow.records import Record
 
 Number = int | float
@@ -171,6 +172,10 @@ class Context:
     """True once the run was asked to stop: save, then raise `errors.Stopped`."""
     holder_pid: int | None = None
     """Process whose end ends whatever the step leaves running; None where no process holds the run."""
+    gang: Gang = field(default_factory=Gang)
+    """The pods that do this work together."""
+    finished: Callable[[], bool] = lambda: False
+    """For a pod that joins another: whether the work is done, by whomever."""
 
 
 Inputs = Mapping[str, InputArtifact]
@@ -221,6 +226,10 @@ class Step:
     """Whether it takes its rows by `Shard.holds`."""
     effect: bool = False
     """Whether it acts on the world: never reused across runs, run only for a consumer that still has to run."""
+    processes: Callable[[Any], int] = lambda config: 1
+    """How many processes, each with a GPU of its own, do the work of a config together; a cluster may part them into several pods."""
+    join: Callable[[Any, Inputs, Context], None] | None = None
+    """What the pods after the first do: take part in the work, and write nothing. None where one pod does it all."""
 
     def input_kind(self, name: str) -> Kind:
         """Kind of an input, optional or not."""

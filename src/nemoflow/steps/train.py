@@ -1,6 +1,7 @@
 """The step `train`: a LoRA adapter that learns a corpus on a base model."""
 
 import shutil
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -85,6 +86,10 @@ class TrainConfig(Config):
     """Trackers to show the run in, besides the live log that is always written; keys come from the environment."""
     threads: int = Field(0, ge=0, le=1024)
     """Threads of torch on a CPU, 0 for its own choice; sums round differently with their number, so it is part of the identity."""
+    processes: int = later(1, ge=1, le=4096)
+    """Processes that train together, each on a GPU of its own; they share the micro batches of a step, whose rows stay the same."""
+    sharding: Literal["none", "base"] = later("none")
+    """`base`: each process holds a part of the base, and gathers a layer when it needs it; for a base that one GPU cannot hold."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -99,6 +104,15 @@ class TrainConfig(Config):
             raise ValueError("keep 'best': needs eval_share above 0, such as 0.02, to tell which state is best")
         if self.keep == "best" and self.average:
             raise ValueError(f"keep 'best' and average {self.average}: one of the two is right")
+        if self.accumulation % self.processes:
+            raise ValueError(
+                f"processes {self.processes}: share the {self.accumulation} micro batches of accumulation; a divisor of it is right"
+            )
+        if self.sharding == "base" and (self.processes == 1 or self.quantization != "none"):
+            raise ValueError(
+                f"sharding 'base' with processes {self.processes} and quantization {self.quantization!r}: it parts a base in full "
+                "precision between processes; quantization 'none' and 2 processes or more are right, or sharding 'none'"
+            )
         if self.average == 1:
             raise ValueError("average 1: 0 for the last state, or 2 and more for a mean, is right")
         return self
@@ -111,7 +125,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     from nemoflow.training.examples import encode_all
     from nemoflow.training.held_out import hold_out
     from nemoflow.training.preflight import preflight
-    from nemoflow.training.sft import SftRecipe, need_rows, train_adapter
+    from nemoflow.training.sft import need_rows
 
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
@@ -123,9 +137,8 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     for line in seen.lines(rows.longest):
         context.progress.note(line)
     rows, held = hold_out(rows, config.eval_share, config.seed)
-    recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
     watch = outputs["watch"].folder()
-    result = train_adapter(base, rows, recipe, surroundings(context, "training", "loss", _shown), outputs["adapter"].folder(), held, watch)
+    result = _train(config, _work(config, base, rows, held, outputs["adapter"].folder(), watch), context)
     seen.write(outputs["adapter"].folder())
     _write_watch(context.scratch.path(), result, watch)
     return Outcome(
@@ -141,12 +154,46 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
             **_laid_out(result.layout),
             **({"held_out": len(held)} if held else {}),
             **result.speed,
-            **(result.chosen.figures if result.chosen else {}),
+            **result.chosen,
         },
         rows_in=len(rows.kept) + len(held) + rows.dropped,
         dropped=rows.reasons,
         engines={name: version(name) for name in ENGINES},
     )
+
+
+def join(config: TrainConfig, inputs: Inputs, context: Context) -> None:
+    """Take part in a training that another pod runs: the same rows in the same order, and nothing written."""
+    from transformers import AutoTokenizer
+
+    from nemoflow.training.examples import encode_all
+    from nemoflow.training.held_out import hold_out
+
+    base = inputs["model"].folder()
+    rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
+    rows, held = hold_out(rows, config.eval_share, config.seed)
+    _train(config, _work(config, base, rows, held, None, None), context)
+
+
+def _work(config: TrainConfig, base: Path, rows: Any, held: Any, out: Path | None, watch: Path | None) -> Any:
+    """The training, as each of its processes does it."""
+    from nemoflow.training.sft import SftRecipe, train_adapter
+
+    recipe = SftRecipe(**config.model_dump(exclude=NOT_OF_THE_RECIPE))
+    return partial(train_adapter, base, rows, recipe, out=out, held=held, others=watch)
+
+
+def _train(config: TrainConfig, work: Any, context: Context) -> Any:
+    """Train in this process, or in several; what came of it, None in a pod that joins another."""
+    from nemoflow.training.together import meeting, together
+
+    if config.processes == 1:
+        return work(around=surroundings(context, "training", "loss", _shown))
+    with meeting(context.gang, context.finished) as at:
+        if at is None:
+            return None
+        # Only now: the first pod holds the claim, so what lies in the scratch is what all of them go on from.
+        return together(work, surroundings(context, "training", "loss", _shown), config.processes, at, config.threads)
 
 
 def _on_experts(report: Any) -> dict[str, float]:
@@ -184,4 +231,6 @@ TRAIN = Step(
     outputs={"adapter": Adapter, "watch": Report},
     pool="train",
     image="train",
+    processes=lambda config: config.processes,
+    join=join,
 )

@@ -1,6 +1,6 @@
 """Rows held out of the corpus, and the loss on them: whole problems by a seeded hash, so that no row's twin is trained on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from nemoflow.errors import InputError
 from nemoflow.training.batches import stacked
 from nemoflow.training.examples import IGNORED, Row, Rows
 from nemoflow.training.packing import stack
+from nemoflow.training.ranks import ALONE, Ranks
 
 _WHOLE = 2.0**64
 
@@ -44,8 +45,13 @@ class HeldOut:
         return cls([stacked([items[number] for number in group], pad) for group in groups])
 
 
-def mean_loss(trainer: Any, batches: Iterable[dict[str, Any]], stopping: Callable[[], bool] = lambda: False) -> float | None:
-    """Mean loss a learned token, without dropout and without a random number drawn; None where it was asked to stop on the way."""
+def mean_loss(
+    trainer: Any, batches: Sequence[dict[str, Any]], stopping: Callable[[], bool] = lambda: False, ranks: Ranks = ALONE
+) -> float | None:
+    """Mean loss a learned token, without dropout and without a random number drawn; None where it was asked to stop on the way.
+
+    Processes that train together take turns with the batches, and all return the same.
+    """
     import torch
 
     model = trainer.model
@@ -54,12 +60,16 @@ def mean_loss(trainer: Any, batches: Iterable[dict[str, Any]], stopping: Callabl
     total, tokens = 0.0, 0
     try:
         with torch.no_grad(), trainer.compute_loss_context_manager():
-            for batch in batches:
+            for number in range(ranks.index, ranks.index + len(batches), ranks.count):
                 if stopping():
                     return None
+                batch = batches[min(number, len(batches) - 1)]  # a turn more than batches: all go through the model as often
                 there = {name: tensor.to(model.device) for name, tensor in batch.items()}
-                total += float(trainer.compute_loss(model, there, num_items_in_batch=1))  # one item: the sum over tokens
-                tokens += int(batch["labels"][:, 1:].ne(IGNORED).sum())
+                loss = float(trainer.compute_loss(model, there, num_items_in_batch=1)) / ranks.count  # one item: the sum over tokens
+                if number < len(batches):
+                    total += loss
+                    tokens += int(batch["labels"][:, 1:].ne(IGNORED).sum())
     finally:
         model.train(was_training)
-    return total / max(tokens, 1)
+    total, learned = ranks.total(total, tokens)
+    return total / max(learned, 1)

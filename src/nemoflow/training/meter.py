@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from nemoflow.training.examples import IGNORED
+from nemoflow.training.ranks import ALONE, Ranks
 
 GIB = 2**30
 _STATUS, _REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -46,15 +47,19 @@ class Meter:
         self._tokens += tokens
         self._cells += cells
 
-    def figures(self) -> dict[str, float]:
-        """The step's tokens, tokens a second, share of padding (0 to 1), seconds, and the most memory since the start in GiB."""
+    def figures(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """The step's tokens, tokens a second, share of padding (0 to 1), seconds, and the most memory since the start in GiB.
+
+        Tokens of all processes together, and the memory of the one that has most.
+        """
         seconds = max(self.clock() - self._begun, 1e-9)
+        tokens, cells = (int(count) for count in ranks.total(self._tokens, self._cells))
         return {
-            "tokens": self._tokens,
-            "tokens_per_s": round(self._tokens / seconds, 1),
-            "padding": round(1 - self._tokens / self._cells, 6) if self._cells else 0.0,
+            "tokens": tokens,
+            "tokens_per_s": round(tokens / seconds, 1),
+            "padding": round(1 - tokens / cells, 6) if cells else 0.0,
             "seconds": round(seconds, 4),
-            "peak_memory_gib": round(peak_memory() / GIB, 3),
+            "peak_memory_gib": round(ranks.largest(peak_memory() / GIB), 3),
         }
 
 

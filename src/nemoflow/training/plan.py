@@ -52,6 +52,10 @@ class Setting:
     checkpointing: bool = True
     """Activations are recomputed on the way back."""
     dropout: float = 0.0
+    processes: int = 1
+    """GPUs that train together; memory is that of one of them."""
+    sharding: Literal["none", "base"] = "none"
+    """`base`: each of them holds its share of the base."""
 
     @property
     def tokens(self) -> int:
@@ -73,9 +77,21 @@ class Plan:
 
     @cached_property
     def weights(self) -> float:
-        """The base's."""
+        """The base's, or a GPU's share of it."""
         held = self.resolution.quantisable if self.setting.quantization == "nf4" else 0
-        return (held * NF4_BYTES + (self.resolution.modules.parameters - held) * self.setting.width) / GIB
+        whole = (held * NF4_BYTES + (self.resolution.modules.parameters - held) * self.setting.width) / GIB
+        return whole / self.setting.processes if self.setting.sharding == "base" else whole
+
+    @cached_property
+    def gathered(self) -> float:
+        """Of a base in shares what is whole for a moment: the layer at work and the next one, and all that is in no layer."""
+        if self.setting.sharding != "base":
+            return 0.0
+        layers: dict[int, int] = {}
+        for part in (*self.resolution.modules.linears, *self.resolution.modules.stacks):
+            layers[part.layer or 0] = layers.get(part.layer or 0, 0) + part.parameters
+        beside = self.resolution.modules.parameters - sum(layers.values())
+        return (2 * max(layers.values(), default=0) + beside) * self.setting.width / GIB
 
     @cached_property
     def adapter(self) -> float:
@@ -109,7 +125,7 @@ class Plan:
     @property
     def least(self) -> float:
         """Without what a shorter batch would save."""
-        return self.weights + self.adapter + self.optimizer + self.unpacked + CUDA_GIB
+        return self.weights + self.gathered + self.adapter + self.optimizer + self.unpacked + CUDA_GIB
 
     @cached_property
     def active(self) -> int:
@@ -131,8 +147,8 @@ class Plan:
         return SHARE_EXPERTS if self.resolution.modules.stacks else SHARE_DENSE
 
     def tokens_per_second(self, gpu: Gpu) -> float:
-        """Where the stated share of the peak is reached."""
-        return gpu.tflops * 1e12 * self.share / self.flops
+        """Of all GPUs together, where the stated share of the peak is reached; what they send each other is not counted."""
+        return self.setting.processes * gpu.tflops * 1e12 * self.share / self.flops
 
     def step_seconds(self, gpu: Gpu) -> float:
         """Of one step of the optimizer."""
@@ -146,6 +162,7 @@ class Plan:
         """GiB by part."""
         return {
             "weights": self.weights,
+            "layers gathered": self.gathered,
             "adapter and gradients": self.adapter,
             "optimizer": self.optimizer,
             "activations": self.activations,
@@ -207,6 +224,7 @@ class Remedy:
 def remedies(plan: Plan, gpu: Gpu) -> list[Remedy]:
     """What would fit this GPU: each change alone that is enough, else all that save memory together and the longest row then."""
     alone = [remedy for change in _changes(plan.setting) if (remedy := _changed(plan, (change,))).plan.fits(gpu)]
+    alone += _in_shares(plan, gpu)
     shorter = _longest_that_fits(plan, (), gpu)
     if alone or shorter:
         return [*alone, *([shorter] if shorter else [])]
@@ -250,6 +268,20 @@ def _changes(setting: Setting) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "one row at a time (train.micro_batch 1, more train.accumulation)", {"rows": 1, "batch_tokens": 0}
     if setting.quantization != "nf4":
         yield "train.quantization nf4", {"quantization": "nf4"}
+
+
+def _in_shares(plan: Plan, gpu: Gpu) -> list[Remedy]:
+    """The fewest GPUs that hold a base in full precision together."""
+    setting = plan.setting
+    if setting.quantization != "none":
+        return []
+    counts = (count for count in range(max(2, setting.processes), setting.accumulation + 1) if setting.accumulation % count == 0)
+    tried = (
+        _changed(plan, ((f"{count} such GPUs (train.processes {count}, train.sharding base)", {"processes": count, "sharding": "base"}),))
+        for count in counts
+    )
+    found = next((remedy for remedy in tried if remedy.plan.fits(gpu)), None)
+    return [found] if found else []
 
 
 def _changed(plan: Plan, changes: Sequence[tuple[str, dict[str, Any]]]) -> Remedy:

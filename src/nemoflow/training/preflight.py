@@ -36,6 +36,8 @@ def setting_of(recipe: Mapping[str, Any], longest: int = 0) -> Setting:
         quantization=recipe["quantization"],
         checkpointing=recipe["activation_checkpointing"],
         dropout=recipe["dropout"],
+        processes=recipe.get("processes", 1),
+        sharding=recipe.get("sharding", "none"),
     )
 
 
@@ -125,7 +127,8 @@ def table(resolution: Resolution, quantization: str) -> Iterator[str]:
 def plan_lines(plan: Plan, gpu: Gpu) -> Iterator[str]:
     """What it takes of this GPU."""
     parts = ", ".join(f"{name} {gib:.1f}" for name, gib in plan.parts().items() if gib >= SHOWN_GIB)
-    yield f"about {plan.total:.1f} of {gpu.memory_gib:.1f} GiB on {gpu.name} with {plan.setting.tokens:,} tokens at once: {parts}"
+    each = f"each of {plan.setting.processes} {gpu.name}" if plan.setting.processes > 1 else gpu.name
+    yield f"about {plan.total:.1f} of {gpu.memory_gib:.1f} GiB on {each} with {plan.setting.tokens:,} tokens at once: {parts}"
     yield (
         f"about {plan.tokens_per_second(gpu):,.0f} tokens/s and {plan.step_seconds(gpu):.1f} s a step: {plan.flops / 1e9:.1f} GFLOP a "
         f"token ({plan.active / 1e9:.2f} billion active parameters) at {plan.share:.0%} of {gpu.tflops:.0f} TFLOP/s"

@@ -6,8 +6,8 @@ data order, optimizer and random state and ends with the same bytes as one that 
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,9 @@ from nemoflow.training.isolation import need_isolation, refuse_states
 from nemoflow.training.live import LiveLog
 from nemoflow.training.meter import Meter, speed
 from nemoflow.training.packing import Layout
-from nemoflow.training.result import Chosen, choose, write_adapter
+from nemoflow.training.ranks import ALONE, Ranks
+from nemoflow.training.result import choose, write_adapter
+from nemoflow.training.sharding import only_adapters_meet, part_base
 from nemoflow.training.snapshots import Snapshots
 from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets
 from nemoflow.training.tracking import need_trackers, where_trackers_write
@@ -67,6 +69,8 @@ class SftRecipe:
     average: int = 0
     average_every: int = 0
     track: tuple[str, ...] = ()
+    processes: int = 1
+    sharding: Literal["none", "base"] = "none"
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ class SftResult:
     """The live log, a row a step with what it cost."""
     speed: Mapping[str, float] = field(default_factory=dict)
     """Seconds a step, tokens a second and the most memory, by the names of a manifest's metrics."""
-    chosen: Chosen | None = None
-    """Which state became the adapter."""
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    """What is told of the state that became the adapter, by the names of a manifest's metrics."""
 
     @property
     def last_loss(self) -> float:
@@ -92,16 +96,28 @@ class SftResult:
 
 
 def train_adapter(
-    base: Path, rows: Rows, recipe: SftRecipe, around: Surroundings, out: Path, held: Sequence[Row] = (), others: Path | None = None
-) -> SftResult:
+    base: Path,
+    rows: Rows,
+    recipe: SftRecipe,
+    around: Surroundings,
+    out: Path | None,
+    held: Sequence[Row] = (),
+    others: Path | None = None,
+) -> SftResult | None:
     """Teach an adapter the rows and write it to `out`; from the last complete checkpoint where there is one.
 
     The loss on the rows of `held` is asked now and then; what was not chosen of last, best and mean goes to folders of `others`.
+    Of processes that train together the first writes and returns a result, the others return None.
     """
     import torch
     from transformers import AutoTokenizer
 
-    need_trackers(recipe.track)
+    ranks = around.ranks
+    around = replace(around, stopping=_agreed(around))
+    if ranks.is_first:
+        need_trackers(recipe.track)
+    else:
+        recipe = replace(recipe, track=())
     hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -110,22 +126,31 @@ def train_adapter(
         warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
         if recipe.packing:
             refuse_states(base)
-        loaded = load_base(base, recipe.precision, recipe.quantization)
+        loaded = load_base(base, recipe.precision, recipe.quantization, on_cpu=recipe.sharding == "base")
         if recipe.packing:
             need_isolation(loaded)
         model, report = adapt(loaded, recipe)
+        ranks.wait()
         tokenizer = AutoTokenizer.from_pretrained(base)
         batches = _batches(rows, recipe, tokenizer)
         for line in [*report.lines(), *batches.lines]:
             around.noted(line)
         watched = _watched(recipe, around, batches, report, _held(held, recipe, tokenizer))
         history = _fit(model, tokenizer, batches, recipe, watched, around.checkpoints)
+        if not ranks.is_first or out is None:
+            return None
         log = [step_row(entry) for entry in history]
         chosen = choose(model, watched.snapshots, log, recipe.keep, watched.averaged(len(log)) if recipe.average else (), recipe.r)
         write_adapter(model, chosen, recipe.base_name, report, log, out, others)
     for line in chosen.lines:
         around.noted(line)
-    return SftResult(log, report, batches.layout, around.checkpoints / LIVE, speed(watched.live.rows()), chosen)
+    return SftResult(log, report, batches.layout, around.checkpoints / LIVE, speed(watched.live.rows()), chosen.figures)
+
+
+def _agreed(around: Surroundings) -> Callable[[], bool]:
+    """Whether one of the processes was asked to stop: then all of them stop at the same place."""
+    ranks, asked = around.ranks, around.stopping
+    return asked if ranks is ALONE else lambda: ranks.any(asked())
 
 
 def _pad(tokenizer: Any) -> int:
@@ -165,6 +190,7 @@ def _watched(recipe: SftRecipe, around: Surroundings, batches: Batches, report: 
         started=around.started,
         advanced=around.advanced,
         stopping=around.stopping,
+        ranks=around.ranks,
     )
 
 
@@ -191,15 +217,15 @@ def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
     return model, report_targets(model, targets)
 
 
-def load_base(base: Path, precision: Literal["bf16", "fp32"], quantization: Literal["nf4", "none"]) -> Any:
-    """The base model; in 4 bits where asked, routed experts too."""
+def load_base(base: Path, precision: Literal["bf16", "fp32"], quantization: Literal["nf4", "none"], *, on_cpu: bool = False) -> Any:
+    """The base model on this process' GPU, or on the CPU where asked or there is none; in 4 bits where asked, routed experts too."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from nemoflow.training.quantised import load_quantised
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() and not on_cpu else "cpu"
     if quantization == "nf4":
         return load_quantised(base, dtype, device)
     return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, device_map={"": device})
@@ -209,12 +235,17 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
     """Train; what the trainer logged of each step."""
     import torch
 
-    partial, _ = lay_out_checkpoints(folder)
+    ranks = watched.ranks
+    partial, _ = lay_out_checkpoints(folder, ranks)
+    if ranks.count > 1:
+        if recipe.sharding == "base":
+            part_base(model)
+        only_adapters_meet(model)
     watch = make_watch(watched)
     with where_trackers_write(folder / TRACKED, recipe.track):
         trainer = _trainer(watched.meter)(
             model=model,
-            args=_arguments(recipe, partial, batches),
+            args=_arguments(recipe, partial, batches, ranks),
             data_collator=batches.collate,
             train_dataset=_dataset(batches),
             processing_class=tokenizer,
@@ -223,7 +254,7 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
         for weight in model.parameters():
             if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
                 weight.data = weight.data.to(torch.float32)
-        return go_through(trainer, watch, folder, "train")
+        return go_through(trainer, watch, folder, "train", ranks)
 
 
 def _trainer(meter: Meter) -> Any:
@@ -246,7 +277,7 @@ def _dataset(batches: Batches) -> Any:
     return items if batches.order is None else items.select(batches.order)
 
 
-def _arguments(recipe: SftRecipe, output: Path, batches: Batches) -> Any:
+def _arguments(recipe: SftRecipe, output: Path, batches: Batches, ranks: Ranks) -> Any:
     import torch
     from trl import SFTConfig
 
@@ -255,7 +286,9 @@ def _arguments(recipe: SftRecipe, output: Path, batches: Batches) -> Any:
         num_train_epochs=recipe.epochs if batches.order is None else 1,
         train_sampling_strategy="random" if batches.order is None else "sequential",
         per_device_train_batch_size=batches.size,
-        gradient_accumulation_steps=recipe.accumulation,
+        gradient_accumulation_steps=recipe.accumulation // ranks.count,  # the trainer deals micro batches out in turn: the same rows a step
+        average_tokens_across_devices=True,  # and the same weight for each token of a step
+        ddp_find_unused_parameters=recipe.experts,  # an expert that no token of a micro batch went to
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup,

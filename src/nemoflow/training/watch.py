@@ -11,6 +11,7 @@ from nemoflow.training.course import make_keeper
 from nemoflow.training.held_out import HeldOut, mean_loss
 from nemoflow.training.live import LiveLog
 from nemoflow.training.meter import Meter, forget_peak
+from nemoflow.training.ranks import ALONE, Ranks
 from nemoflow.training.snapshots import Snapshots
 
 LOGGED = ("step", "loss", "learning_rate", "grad_norm")
@@ -36,6 +37,8 @@ class Watched:
     started: Callable[[int, int], None]
     advanced: Callable[[dict[str, float]], None]
     stopping: Callable[[], bool]
+    ranks: Ranks = ALONE
+    """The processes that train together: all of them ask and decide the same, the first one writes it down."""
 
 
 def step_row(entry: dict[str, Any]) -> dict[str, float]:
@@ -53,14 +56,15 @@ def best_step(history: Sequence[dict[str, Any]]) -> int | None:
 def make_watch(around: Watched) -> Any:
     """The callback; it must be given its trainer as `trainer` before the run."""
 
-    class Watch(make_keeper(around.complete, around.saved, around.stopping)):  # type: ignore[misc]
+    class Watch(make_keeper(around.complete, around.saved, around.stopping, around.ranks)):  # type: ignore[misc]
         trainer: Any = None
         figures: dict[str, float] | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step and not self._ask(state):  # a stop came before this step's held-out rows were through
                 raise Stopped(f"train: stopped at step {state.global_step} of {state.max_steps}; the checkpoint is kept")
-            around.live.resume(state.global_step, step_row(state.log_history[-1]) if state.global_step else {})
+            if around.ranks.is_first:
+                around.live.resume(state.global_step, step_row(state.log_history[-1]) if state.global_step else {})
             forget_peak()
             around.started(state.max_steps, state.global_step)
 
@@ -68,9 +72,9 @@ def make_watch(around: Watched) -> Any:
             around.meter.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.figures = around.meter.figures()
+            self.figures = around.meter.figures(around.ranks)
             if state.global_step in around.averaged(state.max_steps):
-                around.snapshots.take(state.global_step, self.trainer.model)
+                self._snapshot(state.global_step)
             super().on_step_end(args, state, control)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -83,8 +87,9 @@ def make_watch(around: Watched) -> Any:
                 self.stop(control)
             row = {**step_row(state.log_history[-1]), **(self.figures or {}), **around.bucket(state.global_step)}
             logs.update({key: value for key, value in row.items() if key not in LOGGED})  # for trackers, which are told after this
-            around.live.add(row)
-            around.advanced(row)
+            if around.ranks.is_first:
+                around.live.add(row)
+                around.advanced(row)
 
         def keep_more(self, state: Any) -> None:
             around.snapshots.keep({*around.averaged(state.max_steps), best_step(state.log_history) or 0})
@@ -95,12 +100,16 @@ def make_watch(around: Watched) -> Any:
             is_due = around.held is not None and (step % around.eval_every == 0 or step == state.max_steps)
             if not is_due or "held_out_loss" in entry:
                 return True
-            loss = mean_loss(self.trainer, around.held.batches if around.held else [], around.stopping)
+            loss = mean_loss(self.trainer, around.held.batches if around.held else [], around.stopping, around.ranks)
             if loss is not None:
                 entry["held_out_loss"] = loss
                 if best_step(state.log_history) == step:
-                    around.snapshots.take(step, self.trainer.model)
+                    self._snapshot(step)
             return loss is not None
+
+        def _snapshot(self, step: int) -> None:
+            if around.ranks.is_first:
+                around.snapshots.take(step, self.trainer.model)
 
         def _need_change(self, state: Any) -> None:
             """Once, some steps after the warm-up: has the loss on the first micro batch moved from the base's?"""
@@ -108,9 +117,9 @@ def make_watch(around: Watched) -> Any:
                 return
             data = self.trainer.train_dataset
             first = [self.trainer.data_collator([data[row] for row in range(min(len(data), self.trainer.args.train_batch_size))])]
-            adapted = mean_loss(self.trainer, first)
+            adapted = mean_loss(self.trainer, first, ranks=around.ranks)
             with self.trainer.model.disable_adapter():
-                base = mean_loss(self.trainer, first)
+                base = mean_loss(self.trainer, first, ranks=around.ranks)
             if adapted is not None and base is not None:
                 around.alarms.need_change(state.global_step, base, adapted)
 
