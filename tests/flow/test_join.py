@@ -7,10 +7,10 @@ from tests.flow.toy import CountConfig, line, place, run_count
 from nemoflow.artifacts import Problems
 from nemoflow.errors import ConfigError, InputError, RankLost, Stopped
 from nemoflow.flow.execute import execute
-from nemoflow.flow.gang import Gang
 from nemoflow.flow.join import join
 from nemoflow.flow.pipeline import Node, Pipeline
 from nemoflow.flow.step import Step
+from nemoflow.gang import Gang
 
 SECOND = Gang(1, 2, "127.0.0.1", 29_500)
 

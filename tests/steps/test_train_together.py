@@ -11,7 +11,7 @@ from tests.training.tiny import QUICK, train_step, untaught, wait_for
 
 from nemoflow.config import build
 from nemoflow.errors import ConfigError
-from nemoflow.flow.gang import AT_ENV, GANG_ENV, Gang
+from nemoflow.gang import AT_ENV, GANG_ENV, Gang
 from nemoflow.steps.train import TrainConfig
 from nemoflow.training.together import meeting
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from nemoflow.errors import ConfigError, InputError, RankLost, Stopped
-from nemoflow.flow.gang import Gang
+from nemoflow.gang import Gang
 from nemoflow.training.course import Surroundings
 from nemoflow.training.together import meeting, together
 

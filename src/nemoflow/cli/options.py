@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import click
 
-from nemoflow.flow.gang import Gang
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
 from nemoflow.flow.progress import Quiet, progress_for
 from nemoflow.flow.tries import ASKED_TO_STOP, Tries
 from nemoflow.flow.workflow import Workflow, build_pipeline, load_workflow
+from nemoflow.gang import Gang
 from nemoflow.pipelines import PIPELINES
 from nemoflow.store import open_store
 

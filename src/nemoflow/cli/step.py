@@ -12,7 +12,6 @@ from nemoflow.cli.options import DEFAULT_ROOT, ROOT, RUN, SETS, load, place_of, 
 from nemoflow.cli.run import describe
 from nemoflow.errors import ConfigError, NemoflowError
 from nemoflow.flow.execute import execute
-from nemoflow.flow.gang import Gang
 from nemoflow.flow.join import join
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place, absolute_uri
@@ -21,6 +20,7 @@ from nemoflow.flow.progress import progress_for
 from nemoflow.flow.step import Shard, Step
 from nemoflow.flow.tries import Tries
 from nemoflow.flow.workflow import import_value, make_workflow, parse_sets
+from nemoflow.gang import Gang
 from nemoflow.store import open_store
 
 

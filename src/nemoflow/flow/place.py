@@ -12,12 +12,12 @@ from nemoflow.artifacts import Kind
 from nemoflow.errors import ConfigError, DriftError, InputError
 from nemoflow.flow.artifact import LocalInput, StoredInput
 from nemoflow.flow.fingerprint import digest_local, digest_objects, local_uri
-from nemoflow.flow.gang import Gang
 from nemoflow.flow.manifest import FailureRecord, FileRecord, Manifest, OutputRecord, fold, manifest_key, node_key, shard_suffix
 from nemoflow.flow.pipeline import From, Node
 from nemoflow.flow.progress import Quiet
 from nemoflow.flow.step import Progress, Shard
 from nemoflow.flow.tries import Tries
+from nemoflow.gang import Gang
 from nemoflow.store import Entry, Store, open_store
 
 RUN_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

@@ -19,7 +19,7 @@ import xxhash
 
 from nemoflow.artifacts import Kind
 from nemoflow.config import Config
-from nemoflow.flow.gang import Gang
+from nemoflow.gang import Gang
 from nemoflow.records import Record
 
 Number = int | float

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from nemoflow.errors import ConfigError, NemoflowError, RankLost
-from nemoflow.flow.gang import Gang
+from nemoflow.gang import Gang
 from nemoflow.processes import cores, end_with_parent
 from nemoflow.training.course import Surroundings
 

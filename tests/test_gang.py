@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemoflow.errors import ConfigError
-from nemoflow.flow.gang import Gang
+from nemoflow.gang import Gang
 
 
 @given(st.integers(2, 4096).flatmap(lambda count: st.tuples(st.integers(0, count - 1), st.just(count))), st.integers(1, 2**16 - 1))
