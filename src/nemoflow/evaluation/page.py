@@ -4,7 +4,9 @@ The parts are in the order of a reader's questions: what did it learn, on which 
 what was left out, what ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
 """
 
-from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, histograms_svg, percent
+from nemoflow.evaluation.charts_reward import reward_svg
+from nemoflow.evaluation.charts_training import curves_svg
 from nemoflow.evaluation.compare import counts, mcnemar
 from nemoflow.evaluation.markup import figure, section, table, text, whole_page
 from nemoflow.evaluation.page_costs import costs_section, samples_section, spread_section
@@ -135,10 +137,12 @@ def _share(tally: Tally) -> str:
 
 def _learning_section(evidence: Evidence) -> str:
     parts = []
-    points = [(float(row["step"]), float(row["loss"])) for row in evidence.log if "step" in row and "loss" in row]
-    if points:
-        caption = f"Training loss over {len(points):,} steps: {points[0][1]:.3f} at first, {points[-1][1]:.3f} at the end."
-        parts.append(figure(curve_svg(points, "step", "loss"), caption))
+    if log := evidence.log:
+        caption = f"Training over {len(log):,} steps: a loss of {log[0]['loss']:.3f} at first, {log[-1]['loss']:.3f} at the end."
+        parts.append(figure(curves_svg(log, standalone=False), caption))
+    if log := evidence.rewards:
+        caption = f"Reinforcement over {len(log):,} steps: a reward of {log[0]['reward']:.3f} at first, {log[-1]['reward']:.3f} at the end."
+        parts.append(figure(reward_svg(log, standalone=False), caption))
     if evidence.lengths:
         total = sum(map(len, evidence.lengths.values()))
         caption = f"Length of the {total:,} responses that it learned from, in characters, thinking included."

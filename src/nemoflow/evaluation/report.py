@@ -36,7 +36,9 @@ class Evidence:
     pairs: Sequence[Pair]
     steps: Sequence[StepFact]
     log: Sequence[Mapping[str, Any]] = ()
-    """Training log, a row a step: step, loss, learning_rate, grad_norm."""
+    """Training log, a row a step: step, loss, learning_rate, grad_norm, held_out_loss where it was asked."""
+    rewards: Sequence[Mapping[str, Any]] = ()
+    """Log of the reinforcement that followed, a row a step: step, reward, right, tokens."""
     lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Characters of each response of the corpus, by kind."""
     rejects: Sequence[Trace] = ()
