@@ -123,6 +123,21 @@ def test_a_section_of_its_own_puts_reinforcement_between_training_and_what_is_sc
     }
 
 
+@pytest.mark.parametrize("name", ["competition", "demo"])
+def test_a_prompt_that_the_contest_fixes_is_not_tuned(name):
+    path = next(path for path in SHIPPED if path.stem == name)
+    with pytest.raises(ConfigError, match=r"tune-prompt: the contest asks in its own form .* as inputs\.teacher_prompt"):
+        build_pipeline(load_workflow(path, '{"tune-prompt.first": 4}'), PIPELINES)
+
+
+def test_a_teacher_may_be_asked_in_a_form_of_its_own_and_the_student_is_not():
+    for name, harvests in (("competition", ["harvest"]), ("nemotron_math", ["harvest", "harvest-python"])):
+        path = next(path for path in SHIPPED if path.stem == name)
+        nodes = build_pipeline(load_workflow(path, '{"inputs.teacher_prompt": "run://p/tune-prompt/prompt"}'), PIPELINES).by_name
+        asked = {node.name: node.inputs["prompt"] for node in nodes.values() if "prompt" in node.inputs}
+        assert asked == dict.fromkeys(harvests, "run://p/tune-prompt/prompt")
+
+
 LAST_ASKED = {
     "notebook.owner": "team",
     "cards.licence": "x",

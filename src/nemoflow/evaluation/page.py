@@ -14,6 +14,7 @@ from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
 from nemoflow.evaluation.page_noise import noise_section
+from nemoflow.evaluation.page_prompt import prompt_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.page_targets import targets_section
 from nemoflow.evaluation.report import Evidence
@@ -26,6 +27,7 @@ def render(evidence: Evidence) -> str:
     body = "".join(
         (
             _headline(evidence),
+            prompt_section(evidence),
             _accuracy_section(evidence, rows),
             gain_section(evidence),
             modes_section(evidence),
@@ -57,7 +59,7 @@ def _headline(evidence: Evidence) -> str:
         f"{gate_box(evidence.decision)}"
         f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}.</p></header>"
+        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}{_formed(evidence)}.</p></header>"
     )
 
 
@@ -78,6 +80,10 @@ def _drawn(evidence: Evidence) -> str:
     if temperature:
         return f"drawn at temperature {text(temperature)}, top_p {text(evidence.settings.get('top_p', 1))}"
     return "greedy" if evidence.adapter.overall.samples > 1 else "one greedy attempt each"
+
+
+def _formed(evidence: Evidence) -> str:
+    return ", asked in a form of its own" if evidence.settings.get("prompt") else ""
 
 
 def _metric(evidence: Evidence) -> str:

@@ -50,6 +50,8 @@ class Evidence:
     """What the evaluations took: `base`, `adapter`; one that was reused is left out."""
     samples: Mapping[str, Sampled] = field(default_factory=dict)
     """Of the teacher, by kind, where it gave several of each problem."""
+    tuning: Mapping[str, Any] | None = None
+    """How the form of the prompt was chosen, as `tune-prompt` reports it."""
     targets: Mapping[str, Any] | None = None
     """What the adapter trains, as training told it from the model's headers: training/resolution.py."""
 

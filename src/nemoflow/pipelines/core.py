@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Source
 from nemoflow.flow.workflow import Workflow
+from nemoflow.pipelines.tuning import ask, chosen_form, chosen_how
 from nemoflow.steps import (
     CARDS,
     DECONTAMINATE,
@@ -39,7 +40,7 @@ SEEN: Mapping[str, Source] = {
 def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
     """Harvest, verify, and ask the failures again with the answer known."""
     return [
-        workflow.node("harvest", HARVEST, {"problems": problems, "endpoint": teacher}),
+        workflow.node("harvest", HARVEST, ask(workflow, problems, teacher)),
         workflow.node("verify", VERIFY, {"problems": problems, "traces": From("harvest", "traces")}),
         workflow.node("rationalize", RATIONALIZE, {"problems": problems, "traces": From("verify", "traces"), "endpoint": teacher}),
     ]
@@ -61,15 +62,16 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
     Where the workflow file has a section [reinforce], the adapter goes on from training to reward on `problems`, or on puzzles.
     """
     adapter = adapter_of(workflow)
+    form, tuning = chosen_form(workflow), chosen_how(workflow)
     rollouts = {"base_rollouts": From("evaluate-base", "rollouts"), "adapter_rollouts": From("evaluate-adapter", "rollouts")}
     return [
-        workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
+        workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model, **form}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         *_reinforce(workflow, model, problems),
-        workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
+        workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter, **form}),
         workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
-        workflow.node("report", REPORT, {**_evidence(held_out, model, seen), "lora": adapter, **_trained(workflow)}),
+        workflow.node("report", REPORT, {**_evidence(held_out, model, seen), "lora": adapter, **_trained(workflow), **tuning}),
     ]
 
 

@@ -88,6 +88,7 @@ def _gather(inputs: Inputs) -> Evidence:
         receipt=_receipt(inputs["submission"]) if "submission" in inputs else None,
         decision=_decision(inputs["gate"]) if "gate" in inputs else None,
         seconds_asked=_seconds({name: inputs[name].manifest for name in ("base", "adapter")}),
+        tuning=inputs["tuning"].json(SCORES) if "tuning" in inputs else None,
         samples=sampled(_whole(inputs["verified"].rows())) if "verified" in inputs else {},
     )
 
@@ -172,6 +173,7 @@ REPORT = Step(
         "trained": Optional(Adapter),
         "corpus": Optional(Corpus),
         "gate": Optional(Report),
+        "tuning": Optional(Report),
         "submission": Optional(Submission),
         "rejected": Optional(Traces),
         "duplicates": Optional(Traces),
