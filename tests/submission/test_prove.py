@@ -39,6 +39,8 @@ def test_distances_are_measured_by_that_of_the_two_engines_on_the_bare_base(chan
 
 
 PROMPTS = draw_prompts(90)
+HEADS = {"hidden_size": 64, "head_dim": 32, "num_attention_heads": 2, "num_key_value_heads": 2}
+"""Such as vLLM's CPU kernels take."""
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +122,11 @@ def test_an_engine_that_passes_over_the_whole_adapter_is_seen(expert_world):
 def gated_world(tmp_path_factory):
     """(a Qwen3-MoE, experts as PEFT stacks them, the same taken apart by the doctor): PEFT reads the second, not the third."""
     folder = tmp_path_factory.mktemp("gated")
-    peft_kinds.make_model("qwen3_moe").save_pretrained(folder / "base")
+    peft_kinds.make_model("qwen3_moe", **HEADS).save_pretrained(folder / "base")
     experts = {"target_modules": ["q_proj"], "target_parameters": ["experts.gate_up_proj", "experts.down_proj"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stacked = peft_kinds.save_adapter(peft_kinds.make_model("qwen3_moe"), folder / "stacked", **experts)
+        stacked = peft_kinds.save_adapter(peft_kinds.make_model("qwen3_moe", **HEADS), folder / "stacked", **experts)
     repair(stacked, folder / "base", folder / "apart", 32)
     return folder / "base", stacked, folder / "apart"
 
@@ -149,7 +151,7 @@ def python() -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A Llama whose heads vLLM's CPU kernels take."""
-    sizes = {"hidden_size": 64, "head_dim": 32, "num_attention_heads": 2, "num_key_value_heads": 2}
+    sizes = HEADS
     folder = tmp_path_factory.mktemp("prove")
     peft_kinds.make_model("llama", **sizes).save_pretrained(folder / "base")
 
