@@ -16,12 +16,12 @@ from nemoflow.flow.workflow import import_value
 @click.command("steps")
 @click.argument("name", required=False, metavar="[STEP]")
 def steps(name: str | None) -> None:
-    r"""List the steps; or say what STEP takes, makes and may be told, each option with its default.
+    """List the steps; or say what STEP takes, makes and may be told, each option with its default.
 
     \b
     nemoflow steps train
     nemoflow steps mypackage.steps:MY_STEP
-    """
+    """  # noqa: D301
     from nemoflow.steps import STEPS
 
     known = {step.name: step for step in STEPS}
