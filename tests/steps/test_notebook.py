@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from tests.steps.alone import Alone, write_lines
 from tests.submission.fake_kaggle import fake_kaggle
-from tests.training.tiny import QUICK, puzzles, train_step, untaught
+from tests.training.tiny import BRIEF, QUICK, puzzles, train_step, untaught
 
 from nemoflow.errors import InputError
 from nemoflow.flow.manifest import FileRecord, Manifest, OutputRecord
@@ -109,22 +109,7 @@ def test_what_decided_the_result_stands_in_a_notebook_and_where_it_was_made_does
     assert not any(word in text for text in texts for word in ("team.internal", "TEAM_KEY", "wandb", "endpoint", "served_model"))
 
 
-REWARD = {
-    "steps": 2,
-    "prompts": 2,
-    "samples": 4,
-    "micro_batch": 4,
-    "max_new_tokens": 16,
-    "kinds": {"numeral": 1, "unit": 1},
-    "level": "easy",
-    "learning_rate": 1e-2,
-    "warmup": 0.0,
-    "precision": "fp32",
-    "quantization": "none",
-    "activation_checkpointing": False,
-    "threads": 1,
-    "checkpoint_every": 1,
-}
+REWARD = {**BRIEF, "steps": 2, "base_name": ""}
 
 
 @pytest.mark.slow
