@@ -9,7 +9,6 @@ from nemoflow.evaluation.charts import (
     GainRow,
     accuracy_chart_svg,
     costs_svg,
-    curve_svg,
     gains_svg,
     histograms_svg,
     percent,
@@ -19,7 +18,6 @@ from nemoflow.evaluation.score import Tally
 
 TALLIES = st.integers(0, 500).flatmap(lambda total: st.builds(Tally, st.just(total), st.integers(0, total)))
 NAMES = st.text(min_size=1, max_size=30)
-LOSSES = st.lists(st.floats(0, 1e4, allow_nan=False), min_size=1, max_size=2000)
 
 
 def numbers_within(svg: str) -> None:
@@ -69,12 +67,6 @@ def test_points_over_tokens_stay_inside_the_drawing(rows):
     circles = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle"))
     assert len(circles) == 2 * len(rows)
     assert all(0 <= float(circle.get("cx")) <= WIDTH for circle in circles)
-
-
-@settings(deadline=None)
-@given(LOSSES)
-def test_a_curve_stays_inside_its_axes_whatever_its_values(losses):
-    numbers_within(curve_svg(list(enumerate(losses, 1)), "step", "loss"))
 
 
 @settings(deadline=None)

@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import xxhash
+from tests.training.tiny import BRIEF
 
 from nemoflow.puzzles.catalog import FAMILIES
 from nemoflow.puzzles.split import draw
@@ -114,6 +116,23 @@ threads = 1
     ran = [line.split()[0] for line in second.stdout.splitlines() if " running: " in line]
     assert ran == ["train", "evaluate-adapter", "gate", "package", "report"]
     assert open_store(str(root)).exists("runs/second/harvest/manifest.json")
+    asked = {f"reinforce.{name}": value for name, value in {**BRIEF, "steps": 1, "kinds": {}}.items()}
+    sets = json.dumps({**asked, "notebook.owner": "me", "cards.title": "x"})
+    third = nemoflow("run", workflow, "--root", root, "--run", "third", "--set", sets)
+    assert third.returncode == 0, third.stderr
+    ran = [line.split()[0] for line in third.stdout.splitlines() if " running: " in line]
+    assert ran == ["reinforce", "evaluate-adapter", "gate", "package", "report", "notebook", "cards"]
+    the_reinforced_adapter_is_packaged_reported_carded_and_asked_for(root / "runs/third", root / "runs/competition/train/adapter")
+
+
+def the_reinforced_adapter_is_packaged_reported_carded_and_asked_for(run, before):
+    weights = (run / "reinforce/adapter/adapter_model.safetensors").read_bytes()
+    assert weights != (before / "adapter_model.safetensors").read_bytes()
+    with zipfile.ZipFile(run / "package/submission/submission.zip") as archive:
+        assert archive.read("adapter_model.safetensors") == weights
+    assert {"training.png", "reward.png"} <= {path.name for path in (run / "report/page").iterdir()}
+    assert "`third/reinforce " in (run / "cards/cards/model/README.md").read_text()
+    assert xxhash.xxh3_128_hexdigest(weights) in (run / "notebook/notebooks/nemoflow-score/nemoflow-score.ipynb").read_text()
 
 
 @pytest.mark.slow

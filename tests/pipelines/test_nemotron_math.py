@@ -10,6 +10,7 @@ import pytest
 
 from nemoflow.answers.competition import verify
 from nemoflow.curate.recipe import Recipe
+from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From
 from nemoflow.flow.workflow import build_pipeline, load_workflow
 from nemoflow.pipelines import PIPELINES
@@ -67,6 +68,23 @@ def test_the_student_may_be_scored_on_problems_of_their_own():
         assert source(pipeline, node, name) == From("load-eval", "eval")
 
 
+def test_a_prompt_is_tuned_where_a_section_asks_for_it_and_both_sides_are_asked_in_what_won():
+    assert not any("prompt" in node.inputs for node in built().by_name.values())
+    assert "tune-prompt" in built().left_out
+    asked = '"tune-prompt.systems": ["", "Be careful."], "inputs.dev": "dev.jsonl"'
+    for shots, more in (("", {}), (', "tune-prompt.shots": [0, 2]', {"shots": From("judge", "traces")})):
+        pipeline = built(f"{{{asked}{shots}}}")
+        edges = pipeline.by_name["tune-prompt"].edges
+        assert edges == {"dev": From("load-dev", "eval"), "test": From("load-problems", "eval"), **more}
+        assert pipeline.by_name["load-dev"].config.eval_share == 1.0
+        for node in ("evaluate-base", "evaluate-adapter"):
+            assert source(pipeline, node, "prompt") == From("tune-prompt", "prompt")
+        assert source(pipeline, "report", "tuning") == From("tune-prompt", "report")
+    assert built(f'{{{asked}, "load-dev.eval_share": 0.5}}').by_name["load-dev"].config.eval_share == 0.5
+    with pytest.raises(ConfigError, match=r"inputs\.dev: missing; it names problems to tune the prompt on"):
+        built('{"tune-prompt.first": 8}')
+
+
 def rows(root, address, record):
     return [record.model_validate_json(line) for line in (root / "runs/reduced" / address / "part.jsonl").read_text().splitlines()]
 
@@ -117,7 +135,7 @@ def both_models_are_scored_in_each_mode_and_the_report_tells_it(root):
         assert {mode: tally["problems"] for mode, tally in report["modes"].items()} == dict.fromkeys(ASKED, 10)
     page = root / "runs/reduced/report/page"
     assert "Accuracy per mode" in (page / "index.html").read_text()
-    assert all(mode in (page / "modes.svg").read_text() for mode in ASKED)
+    assert all(mode in (page / "index.html").read_text() for mode in ASKED)
 
 
 def another_mix_asks_the_teacher_for_nothing(root):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from nemoflow.artifacts import Adapter
 from nemoflow.cli.config_options import field_docstrings
 from nemoflow.errors import ConfigError
+from nemoflow.flow.pipeline import From
 from nemoflow.flow.workflow import build_pipeline, load_workflow
 from nemoflow.pipelines import PIPELINES
 from nemoflow.steps import STEPS
@@ -119,4 +121,51 @@ def test_a_section_of_its_own_puts_reinforcement_between_training_and_what_is_sc
         "adapter": "train",
         "problems": "load-problems",
     }
-    assert [reinforced.by_name[name].edges["adapter"].node for name in ("evaluate-adapter", "package")] == ["reinforce"] * 2
+
+
+@pytest.mark.parametrize("name", ["competition", "demo"])
+def test_a_prompt_that_the_contest_fixes_is_not_tuned(name):
+    path = next(path for path in SHIPPED if path.stem == name)
+    with pytest.raises(ConfigError, match=r"tune-prompt: the contest asks in its own form .* as inputs\.teacher_prompt"):
+        build_pipeline(load_workflow(path, '{"tune-prompt.first": 4}'), PIPELINES)
+
+
+def test_a_teacher_may_be_asked_in_a_form_of_its_own_and_the_student_is_not():
+    for name, harvests in (("competition", ["harvest"]), ("nemotron_math", ["harvest", "harvest-python"])):
+        path = next(path for path in SHIPPED if path.stem == name)
+        nodes = build_pipeline(load_workflow(path, '{"inputs.teacher_prompt": "run://p/tune-prompt/prompt"}'), PIPELINES).by_name
+        asked = {node.name: node.inputs["prompt"] for node in nodes.values() if "prompt" in node.inputs}
+        assert asked == dict.fromkeys(harvests, "run://p/tune-prompt/prompt")
+
+
+LAST_ASKED = {
+    "notebook.owner": "team",
+    "cards.licence": "x",
+    "publish.model_repo": "a/b",
+    "publish.confirm": True,
+    "submit.competition": "c",
+    "submit.confirm": True,
+}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("more", [{}, {"reinforce.steps": 5}], ids=["trained", "reinforced"])
+def test_whoever_takes_the_adapter_takes_the_same_one(path, more):
+    """`trained` is what a reinforcement went on from; whatever else is of the kind Adapter is the one that the workflow ends with."""
+    has_last = load_workflow(path).head.pipeline == "competition"
+    pipeline = build_pipeline(load_workflow(path, json.dumps({**more, **(LAST_ASKED if has_last else {})})), PIPELINES)
+    taken = {
+        (node.name, name): edge
+        for node in pipeline.by_name.values()
+        for name, edge in node.edges.items()
+        if node.step.input_kind(name) == Adapter and node.name != "reinforce"
+    }
+    ends = {edge for (_, name), edge in taken.items() if name != "trained"}
+    assert ends == {From("reinforce" if more else "train", "adapter")}
+    assert {edge for (_, name), edge in taken.items() if name == "trained"} == ({From("train", "adapter")} if more else set())
+    takers = {node for node, name in taken if name != "trained"}
+    assert takers >= {"evaluate-adapter", "package", "report"}
+    if has_last:
+        assert takers >= {"notebook", "cards", "publish"}
+        assert {node for node, name in taken if name == "trained"} == ({"report", "notebook", "cards"} if more else set())
+        assert pipeline.by_name["submit"].edges["submission"].node == "package"

@@ -49,8 +49,8 @@ def page(step: Alone, manifest) -> Path:
 def test_two_evaluations_and_their_problems_are_enough_for_a_page(step):
     manifest = step.run()
     folder = page(step, manifest)
-    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.svg", "flips.jsonl", "gain.svg", "index.html", "summary.json"]
-    assert (folder / "accuracy.svg").read_text().startswith("<svg")
+    assert sorted(file.name for file in folder.iterdir()) == ["accuracy.png", "flips.jsonl", "gain.png", "index.html", "summary.json"]
+    assert (folder / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert manifest.metrics == {"base_accuracy": 0.0, "adapter_accuracy": 1.0, "fixed": 8, "broken": 0}
     assert json.loads((folder / "summary.json").read_bytes())["changes"]["fixed"] == 8
 
@@ -65,8 +65,10 @@ def test_every_further_input_adds_its_part(step, tmp_path):
         "submission": write_json(tmp_path / "zip", "receipt.json", RECEIPT),
         "rejected": write_lines(tmp_path / "rejected.jsonl", [rejected("no-box"), rejected("no-box"), rejected("wrong")]),
     }
-    said = (page(step, step.run()) / "index.html").read_text()
-    for part in ("Training loss over 2 steps", "1 responses that it learned from", RECEIPT["sha256"], ">no-box<", ">wrong<"):
+    folder = page(step, step.run())
+    assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
+    said = (folder / "index.html").read_text()
+    for part in ("Training over 2 steps", "1 responses that it learned from", RECEIPT["sha256"], ">no-box<", ">wrong<"):
         assert said.count(part) == 1, part
 
 
@@ -81,6 +83,27 @@ def test_the_modules_that_train_are_shown_and_a_file_of_something_else_is_named(
     write_json(tmp_path / "lora", "targets.json", {"v": 1})
     with pytest.raises(InputError, match=r"targets\.json: kinds: missing"):
         step.run("other")
+
+
+def test_a_reinforced_adapter_is_shown_with_the_training_that_it_went_on_from(step, tmp_path):
+    """Its own log has a loss too, which is none of a training."""
+    step.inputs |= {name: write_json(tmp_path / name, "adapter_config.json", {}) for name in ("lora", "trained")}
+    (tmp_path / "lora" / "log.jsonl").write_text('{"step": 1, "loss": 0.1, "reward": 0.25, "right": 0.0, "tokens": 9}\n')
+    (tmp_path / "trained" / "log.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    (tmp_path / "nano").mkdir()
+    write_json(tmp_path / "trained", "targets.json", resolve(read_modules(nano(tmp_path / "nano", "M*E")), "auto", 32).to_json())
+    folder = page(step, step.run())
+    said = (folder / "index.html").read_text()
+    for part in (
+        "Training over 2 steps: a loss of 2.000 at first",
+        "Reinforcement over 1 steps: a reward of 0.250",
+        "What the adapter changes",
+    ):
+        assert said.count(part) == 1, part
+    assert {"training.png", "reward.png"} <= {file.name for file in folder.iterdir()}
+    del step.inputs["trained"]
+    said = (page(step, step.run("alone")) / "index.html").read_text()
+    assert ("Training over" in said, "Reinforcement over" in said) == (False, True)
 
 
 def test_evaluations_of_different_problems_are_not_compared(step, tmp_path):

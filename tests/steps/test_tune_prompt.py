@@ -1,6 +1,7 @@
 """Prompts tuned on a real server that answers better the better it is asked."""
 
 import json
+import shutil
 
 import pytest
 from tests.evaluation.tiny import numerals, save_tiny_base
@@ -17,7 +18,7 @@ from nemoflow.steps.tune_prompt import TUNE_PROMPT, TunePromptConfig
 
 DEV = [row.model_copy(update={"id": f"dev{index}"}) for index, row in enumerate(sums(40))]
 TEST = [row.model_copy(update={"id": f"test{index}", "statement": f"What is {index} + 100?"}) for index, row in enumerate(sums(5))]
-GOLDS = {row.statement: row.gold for row in DEV}
+GOLDS = {row.statement: row.gold for row in (*DEV, *TEST)}
 CONFIG = {"engine": "endpoint", "max_new_tokens": 16, "first": 5}
 
 
@@ -84,9 +85,38 @@ def test_the_file_that_comes_out_is_what_evaluate_takes(tmp_path):
         step = world(tmp_path, server)
         manifest = step.run(**CONFIG, **TRIED)
         prompt = step.root / manifest.outputs["prompt"].address
-        inputs = {"problems": step.inputs["dev"], "endpoint": step.inputs["endpoint"], "prompt": prompt}
+        inputs = {"problems": step.inputs["test"], "endpoint": step.inputs["endpoint"], "prompt": prompt}
         scored = Alone(EVALUATE, inputs, tmp_path / "root").run("score", engine="endpoint", max_new_tokens=16)
     assert scored.metrics["accuracy"] == 1.0
+    body = server.bodies[-1]
+    assert [turn["role"] for turn in body["messages"]] == ["system", "user", "assistant", "user", "assistant", "user"]
+
+
+def test_a_tuned_prompt_is_not_scored_on_what_it_was_tuned_on_or_shows(tmp_path):
+    with FaultServer(answer=listens) as server:
+        step = world(tmp_path, server)
+        manifest = step.run(**CONFIG, **TRIED)
+        prompt = tmp_path / "elsewhere"
+        shutil.copytree(step.root / manifest.outputs["prompt"].address, prompt)
+        asked = len(server.completions)
+        met = DEV[7].model_copy(update={"id": "renamed", "statement": DEV[7].statement.upper()})
+        shown = met.model_copy(update={"statement": "What is 2 + 500?"})
+        for name, row, message in (
+            ("tuned", met, "elsewhere: tuned on problem 'renamed', which is to be scored"),
+            ("shown", shown, "problem 'train2' is also problem 'renamed' of those to score"),
+        ):
+            problems = write_lines(tmp_path / f"{name}.jsonl", [*TEST, row])
+            inputs = {"problems": problems, "endpoint": step.inputs["endpoint"], "prompt": prompt}
+            if name == "shown":
+                form = json.loads((prompt / "prompt.json").read_bytes())
+                form["shots"][0] |= {"problem_id": "train2", "statement": row.statement}
+                (prompt / "prompt.json").write_text(json.dumps(form))
+            with pytest.raises(InputError, match=message):
+                Alone(EVALUATE, inputs, tmp_path / "root").run(name, engine="endpoint", max_new_tokens=16)
+        assert len(server.completions) == asked
+    told = json.loads((prompt / "tuned.json").read_bytes())
+    assert told["dev"] == {"fingerprint": manifest.inputs["dev"].fingerprint, "problems": 40}
+    assert len(set(told["seen"])) == 40
 
 
 def test_a_second_attempt_asks_only_what_the_first_did_not(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from tests.training.tiny import untaught
+from tests.training.tiny import BRIEF, untaught
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nemoflow.errors import ConfigError, InputError, Stopped
@@ -16,24 +16,7 @@ from nemoflow.training.course import Surroundings
 from nemoflow.training.grpo import Ask, GrpoRecipe, need_same_prefix, reinforce_adapter
 from nemoflow.training.grpo_watch import EVEN_STEPS, EvenGroups
 
-STEPS = 4
-BRIEF = {
-    "steps": STEPS,
-    "prompts": 2,
-    "samples": 4,
-    "micro_batch": 4,
-    "max_new_tokens": 16,
-    "kinds": {"numeral": 1, "unit": 1},
-    "level": "easy",
-    "learning_rate": 1e-2,
-    "warmup": 0.0,
-    "precision": "fp32",
-    "quantization": "none",
-    "activation_checkpointing": False,
-    "threads": 1,
-    "checkpoint_every": 1,
-    "base_name": "test/tiny",
-}
+STEPS = BRIEF["steps"]
 
 
 def surroundings(checkpoints, stopping=lambda: False, heard=None):

@@ -33,6 +33,24 @@ QUICK = {
     "base_name": "test/tiny",
 }
 """16 rows in steps of 4 are 16 steps; dropout stays on, so that a resume has random state to restore."""
+BRIEF = {
+    "steps": 4,
+    "prompts": 2,
+    "samples": 4,
+    "micro_batch": 4,
+    "max_new_tokens": 16,
+    "kinds": {"numeral": 1, "unit": 1},
+    "level": "easy",
+    "learning_rate": 1e-2,
+    "warmup": 0.0,
+    "precision": "fp32",
+    "quantization": "none",
+    "activation_checkpointing": False,
+    "threads": 1,
+    "checkpoint_every": 1,
+    "base_name": "test/tiny",
+}
+"""A reinforcement of a few short responses."""
 
 
 def puzzles(count: int, kinds: tuple[str, ...] = ("numeral", "unit")) -> list[Problem]:

@@ -12,6 +12,7 @@ from nemoflow.errors import EXIT_BUG, NemoflowError
 COMMANDS = {
     "run": ("nemoflow.cli.run:run", "Run a workflow on this machine."),
     "step": ("nemoflow.cli.step:step", "Run one node of a workflow, or one step on files of your own."),
+    "steps": ("nemoflow.cli.steps:steps", "List the steps, or say what one takes, makes and may be told."),
     "search": ("nemoflow.cli.search:search", "Run a workflow with many overrides, to find which serve a metric best."),
     "plan": ("nemoflow.cli.plan:plan", "Say what would run, what is reused, and why."),
     "runs": ("nemoflow.cli.show:runs", "List the runs under a root."),

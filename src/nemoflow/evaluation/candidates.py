@@ -1,6 +1,6 @@
 """Candidates for a prompt: every system line with every suffix and every set of shown examples; the contest's own form is the first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import xxhash
 
@@ -48,6 +48,18 @@ def refuse_meeting(one: Iterable[tuple[str, str]], other: Iterable[Problem], nam
                 f"{names[0]}: problem {row_id!r} is also problem {met!r} of {names[1]}; a prompt that was tuned on it would be scored on "
                 "what it has seen: take it out of one of them"
             )
+
+
+def refuse_tuned_on(problems: Iterable[Problem], seen: Container[str], where: str) -> None:
+    """InputError where a problem to score is one of those that a prompt was tuned on, which `digests_of` has told."""
+    met = next((problem.id for problem in problems if _digest(problem.statement) in seen), None)
+    if met is not None:
+        raise InputError(f"{where}: tuned on problem {met!r}, which is to be scored; score a prompt on problems that it has not seen")
+
+
+def digests_of(problems: Iterable[Problem]) -> list[str]:
+    """What stands for their statements, in order: enough to know them again, too little to read them."""
+    return sorted({_digest(problem.statement) for problem in problems})
 
 
 def _digest(statement: str) -> str:

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, drawn with the page's colours: accuracy bars with intervals, gains, a curve, small histograms.
+"""Charts as inline SVG, drawn with the page's colours: accuracy bars with intervals, gains, small histograms.
 
 Every chart is 400 units wide, so that its text is as large as the page's on a telephone, and carries its content as a
 label for those who do not see it. `standalone` gives the accuracy chart as a file of its own, light and dark.
@@ -166,32 +166,6 @@ def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]
     at = next(free, min(max(y + 4, 24.0), 205.0))
     taken.append((start, end, at))
     return f'<text x="{end if is_left else start:.1f}" y="{at:.1f}" text-anchor="{"end" if is_left else "start"}">{text(name)}</text>'
-
-
-def curve_svg(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
-    """A line through the points, from zero up; long runs are averaged over stretches of equal length."""
-    thin = thinned(points, 300)
-    height, bottom, top = 220, 34, 12
-    ticks_x = round_ticks(0.0, max(x for x, _ in points))
-    ticks_y = round_ticks(0.0, max(y for _, y in points))
-    high_x, high_y = max(ticks_x[-1], thin[-1][0]), max(ticks_y[-1], max(y for _, y in thin))
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return LEFT + (WIDTH - LEFT - RIGHT) * x / high_x, height - bottom - (height - bottom - top) * y / high_y
-
-    parts = []
-    for tick in ticks_y:
-        _, y = place(0, tick)
-        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="muted" x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for tick in ticks_x:
-        x, y = place(tick, 0)
-        parts.append(f'<text class="muted" x="{x:.1f}" y="{y + 16:.1f}" text-anchor="middle">{tick:g}</text>')
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in thin))
-    parts.append(f'<polyline class="line" points="{line}"/>')
-    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="{height - 3}" text-anchor="end">{text(across)}</text>')
-    said = f"{up} over {across}: from {points[0][1]:.4g} to {points[-1][1]:.4g} after {points[-1][0]:g}"
-    return svg_of(height, said, parts)
 
 
 def histograms_svg(groups: Mapping[str, Sequence[int]], unit: str, bins: int = 40) -> str:

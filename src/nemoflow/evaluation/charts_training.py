@@ -19,20 +19,30 @@ LEFT = 48
 Point = tuple[float, float]
 
 
-def curves_svg(log: Sequence[Mapping[str, float]]) -> str:
-    """Of the rows of `log.jsonl`; a file of its own, light and dark."""
+def curves_svg(log: Sequence[Mapping[str, float]], *, standalone: bool = True) -> str:
+    """Of the rows of `log.jsonl`; `standalone` brings its own colours, light and dark."""
     edge = max(row["step"] for row in log)
     held = [(row["step"], row["held_out_loss"]) for row in log if "held_out_loss" in row]
     loss = [(row["step"], row["loss"]) for row in log]
     parts = panel("loss", loss, held, edge, 0, 190)
-    parts += panel("learning rate", [(row["step"], row["learning_rate"]) for row in log], [], edge, 200, 90)
-    parts += panel("gradient norm", [(row["step"], row["grad_norm"]) for row in log], [], edge, 300, 90)
-    parts.append(f'<text class="muted" x="{WIDTH - RIGHT}" y="425" text-anchor="end">step</text>')
-    for tick in round_ticks(0.0, edge):
-        x = LEFT + (WIDTH - LEFT - RIGHT) * tick / max(edge, round_ticks(0.0, edge)[-1])
-        parts.append(f'<text class="muted" x="{x:.1f}" y="406" text-anchor="middle">{tick:g}</text>')
+    top = 200
+    for heading, name in (("learning rate", "learning_rate"), ("gradient norm", "grad_norm")):
+        if points := [(row["step"], row[name]) for row in log if name in row]:
+            parts += panel(heading, points, [], edge, top, 90)
+            top += 100
+    parts += across(edge, top)
     said = f"Loss from {loss[0][1]:.4g} to {loss[-1][1]:.4g} in {len(loss)} steps" + (f", {held[-1][1]:.4g} held out" if held else "")
-    return svg_of(432, said, parts, STYLE)
+    return svg_of(top + 32, said, parts, STYLE if standalone else "")
+
+
+def across(edge: float, top: float) -> list[str]:
+    """The scale of steps under the lowest panel."""
+    parts = [f'<text class="muted" x="{WIDTH - RIGHT}" y="{top + 25:g}" text-anchor="end">step</text>']
+    ticks = round_ticks(0.0, edge)
+    for tick in ticks:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * tick / max(edge, ticks[-1])
+        parts.append(f'<text class="muted" x="{x:.1f}" y="{top + 6:g}" text-anchor="middle">{tick:g}</text>')
+    return parts
 
 
 def panel(name: str, points: Sequence[Point], held: Sequence[Point], edge: float, top: float, height: float) -> list[str]:

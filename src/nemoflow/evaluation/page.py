@@ -4,7 +4,9 @@ The parts are in the order of a reader's questions: what did it learn, on which 
 what was left out, what ran and what it cost, what do its answers look like, what was packed, and where does each number come from.
 """
 
-from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, curve_svg, histograms_svg, percent
+from nemoflow.evaluation.charts import AccuracyRow, accuracy_chart_svg, histograms_svg, percent
+from nemoflow.evaluation.charts_reward import reward_svg
+from nemoflow.evaluation.charts_training import curves_svg
 from nemoflow.evaluation.compare import counts, mcnemar
 from nemoflow.evaluation.markup import figure, section, table, text, whole_page
 from nemoflow.evaluation.page_costs import costs_section, samples_section, spread_section
@@ -12,6 +14,7 @@ from nemoflow.evaluation.page_examples import dropped_examples, examples_section
 from nemoflow.evaluation.page_gain import gain_card, gain_section, gate_box, total_name
 from nemoflow.evaluation.page_modes import modes_section
 from nemoflow.evaluation.page_noise import noise_section
+from nemoflow.evaluation.page_prompt import prompt_section
 from nemoflow.evaluation.page_run import dropped_section, lineage_section, run_section, submission_section
 from nemoflow.evaluation.page_targets import targets_section
 from nemoflow.evaluation.report import Evidence
@@ -24,6 +27,7 @@ def render(evidence: Evidence) -> str:
     body = "".join(
         (
             _headline(evidence),
+            prompt_section(evidence),
             _accuracy_section(evidence, rows),
             gain_section(evidence),
             modes_section(evidence),
@@ -55,7 +59,7 @@ def _headline(evidence: Evidence) -> str:
         f"{gate_box(evidence.decision)}"
         f'<p class="lead">Of {_asked(evidence)} of {kinds} {"kind" if kinds == 1 else "kinds"}, the base model solves '
         f"<b>{base.right:,}</b> and the adapter <b>{adapter.right:,}</b>: {changes['fixed']:,} fixed, {changes['broken']:,} broken"
-        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}.</p></header>"
+        f"{_chance(evidence)}. Scored by {_metric(evidence)}, {_drawn(evidence)}{_formed(evidence)}.</p></header>"
     )
 
 
@@ -76,6 +80,10 @@ def _drawn(evidence: Evidence) -> str:
     if temperature:
         return f"drawn at temperature {text(temperature)}, top_p {text(evidence.settings.get('top_p', 1))}"
     return "greedy" if evidence.adapter.overall.samples > 1 else "one greedy attempt each"
+
+
+def _formed(evidence: Evidence) -> str:
+    return ", asked in a form of its own" if evidence.settings.get("prompt") else ""
 
 
 def _metric(evidence: Evidence) -> str:
@@ -135,10 +143,12 @@ def _share(tally: Tally) -> str:
 
 def _learning_section(evidence: Evidence) -> str:
     parts = []
-    points = [(float(row["step"]), float(row["loss"])) for row in evidence.log if "step" in row and "loss" in row]
-    if points:
-        caption = f"Training loss over {len(points):,} steps: {points[0][1]:.3f} at first, {points[-1][1]:.3f} at the end."
-        parts.append(figure(curve_svg(points, "step", "loss"), caption))
+    if log := evidence.log:
+        caption = f"Training over {len(log):,} steps: a loss of {log[0]['loss']:.3f} at first, {log[-1]['loss']:.3f} at the end."
+        parts.append(figure(curves_svg(log, standalone=False), caption))
+    if log := evidence.rewards:
+        caption = f"Reinforcement over {len(log):,} steps: a reward of {log[0]['reward']:.3f} at first, {log[-1]['reward']:.3f} at the end."
+        parts.append(figure(reward_svg(log, standalone=False), caption))
     if evidence.lengths:
         total = sum(map(len, evidence.lengths.values()))
         caption = f"Length of the {total:,} responses that it learned from, in characters, thinking included."

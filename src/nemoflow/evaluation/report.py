@@ -36,7 +36,9 @@ class Evidence:
     pairs: Sequence[Pair]
     steps: Sequence[StepFact]
     log: Sequence[Mapping[str, Any]] = ()
-    """Training log, a row a step: step, loss, learning_rate, grad_norm."""
+    """Training log, a row a step: step, loss, learning_rate, grad_norm, held_out_loss where it was asked."""
+    rewards: Sequence[Mapping[str, Any]] = ()
+    """Log of the reinforcement that followed, a row a step: step, reward, right, tokens."""
     lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Characters of each response of the corpus, by kind."""
     rejects: Sequence[Trace] = ()
@@ -48,6 +50,8 @@ class Evidence:
     """What the evaluations took: `base`, `adapter`; one that was reused is left out."""
     samples: Mapping[str, Sampled] = field(default_factory=dict)
     """Of the teacher, by kind, where it gave several of each problem."""
+    tuning: Mapping[str, Any] | None = None
+    """How the form of the prompt was chosen, as `tune-prompt` reports it."""
     targets: Mapping[str, Any] | None = None
     """What the adapter trains, as training told it from the model's headers: training/resolution.py."""
 

@@ -4,12 +4,14 @@ from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Pipeline, Source
 from nemoflow.flow.workflow import Workflow
 from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, last, release, teach
+from nemoflow.pipelines.tuning import refuse_tuning
 from nemoflow.steps import HARVEST_PUBLIC, LOAD_PROBLEMS, WAKE_TEACHER
 from nemoflow.steps.load_problems import LoadProblemsConfig
 
 
 def competition(workflow: Workflow) -> Pipeline:
-    """Inputs of the workflow file: `problems` (the contest's train.csv, say), `model` (the base), and optionally `public`."""
+    """Inputs of the workflow file: `problems` (the contest's train.csv), `model` (the base), optional `public`, `teacher_prompt`."""
+    refuse_tuning(workflow)
     problems, held_out = From("load-problems", "train"), From("load-problems", "eval")
     file = workflow.uri("problems", "the contest's train.csv or a JSONL of problems")
     load = workflow.node("load-problems", LOAD_PROBLEMS, {"file": file})

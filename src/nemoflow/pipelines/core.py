@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Source
 from nemoflow.flow.workflow import Workflow
+from nemoflow.pipelines.tuning import ask, chosen_form, chosen_how
 from nemoflow.steps import (
     CARDS,
     DECONTAMINATE,
@@ -39,7 +40,7 @@ SEEN: Mapping[str, Source] = {
 def collect(workflow: Workflow, problems: From, teacher: From) -> list[Node]:
     """Harvest, verify, and ask the failures again with the answer known."""
     return [
-        workflow.node("harvest", HARVEST, {"problems": problems, "endpoint": teacher}),
+        workflow.node("harvest", HARVEST, ask(workflow, problems, teacher)),
         workflow.node("verify", VERIFY, {"problems": problems, "traces": From("harvest", "traces")}),
         workflow.node("rationalize", RATIONALIZE, {"problems": problems, "traces": From("verify", "traces"), "endpoint": teacher}),
     ]
@@ -60,22 +61,28 @@ def teach(workflow: Workflow, held_out: From, model: Source, seen: Mapping[str, 
 
     Where the workflow file has a section [reinforce], the adapter goes on from training to reward on `problems`, or on puzzles.
     """
-    adapter = _adapter(workflow)
+    adapter = adapter_of(workflow)
+    form, tuning = chosen_form(workflow), chosen_how(workflow)
     rollouts = {"base_rollouts": From("evaluate-base", "rollouts"), "adapter_rollouts": From("evaluate-adapter", "rollouts")}
     return [
-        workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model}),
+        workflow.node("evaluate-base", EVALUATE, {"problems": held_out, "model": model, **form}),
         workflow.node("train", TRAIN, {"corpus": From("mix", "corpus"), "model": model}),
         *_reinforce(workflow, model, problems),
-        workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter}),
+        workflow.node("evaluate-adapter", EVALUATE, {"problems": held_out, "model": model, "adapter": adapter, **form}),
         workflow.node("gate", GATE, {"problems": held_out, **rollouts}),
         workflow.node("package", PACKAGE, {"adapter": adapter, "model": model, "gate": From("gate", "decision")}),
-        workflow.node("report", REPORT, _evidence(held_out, model, seen)),
+        workflow.node("report", REPORT, {**_evidence(held_out, model, seen), "lora": adapter, **_trained(workflow), **tuning}),
     ]
 
 
-def _adapter(workflow: Workflow) -> From:
-    """The adapter that the workflow ends with."""
+def adapter_of(workflow: Workflow) -> From:
+    """The adapter that the workflow ends with: it is scored, packaged, reported, carded, published and put into the notebooks."""
     return From(REINFORCE.name if workflow.asks_for(REINFORCE.name) else "train", "adapter")
+
+
+def _trained(workflow: Workflow) -> dict[str, Source]:
+    """What the reinforcement went on from, for whoever tells how the adapter came about; nothing where training made it."""
+    return {"trained": From("train", "adapter")} if workflow.asks_for(REINFORCE.name) else {}
 
 
 def _reinforce(workflow: Workflow, model: Source, problems: From | None) -> list[Node]:
@@ -102,13 +109,15 @@ def last(workflow: Workflow) -> tuple[list[Node], dict[str, str]]:
 
 
 def notebook(workflow: Workflow) -> Node:
-    """Notebooks that repeat training and evaluation on Kaggle."""
-    return workflow.node("notebook", NOTEBOOK, {"adapter": From("train", "adapter"), "report": From("evaluate-adapter", "report")})
+    """Notebooks that repeat training, and reinforcement where there is one, and evaluation on Kaggle."""
+    told = {"adapter": adapter_of(workflow), "report": From("evaluate-adapter", "report"), **_trained(workflow)}
+    return workflow.node("notebook", NOTEBOOK, told)
 
 
 def _cards(workflow: Workflow) -> Node:
     told = {
-        "adapter": _adapter(workflow),
+        "adapter": adapter_of(workflow),
+        **_trained(workflow),
         "report": From("evaluate-adapter", "report"),
         "base": From("evaluate-base", "report"),
         "gate": From("gate", "decision"),
@@ -121,7 +130,7 @@ def _cards(workflow: Workflow) -> Node:
 def _publish(workflow: Workflow) -> Node:
     sent = {
         "cards": From("cards", "cards"),
-        "adapter": _adapter(workflow),
+        "adapter": adapter_of(workflow),
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
     }
@@ -154,7 +163,6 @@ def _evidence(held_out: From, model: Source, seen: Mapping[str, Source]) -> dict
         "base_rollouts": From("evaluate-base", "rollouts"),
         "adapter": From("evaluate-adapter", "report"),
         "adapter_rollouts": From("evaluate-adapter", "rollouts"),
-        "lora": From("train", "adapter"),
         "corpus": From("mix", "corpus"),
         "gate": From("gate", "decision"),
         "submission": From("package", "submission"),

@@ -3,11 +3,13 @@
 from nemoflow.flow.pipeline import From, Pipeline
 from nemoflow.flow.workflow import Workflow
 from nemoflow.pipelines.core import LEARNED_FROM, SEEN, collect, curate, notebook, release, teach
+from nemoflow.pipelines.tuning import refuse_tuning
 from nemoflow.steps import MAKE_PROBLEMS, MAKE_STUDENT, WAKE_TEACHER
 
 
 def demo(workflow: Workflow) -> Pipeline:
     """Problems come from generators, held out by hidden parameters; the student is made on the spot."""
+    refuse_tuning(workflow)
     problems, held_out = From("make-problems", "train"), From("make-problems", "eval")
     nodes = [
         workflow.node("make-problems", MAKE_PROBLEMS),

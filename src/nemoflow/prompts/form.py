@@ -17,6 +17,8 @@ from nemoflow.prompts.modes import told
 from nemoflow.records import Message, Record
 
 FILE = "prompt.json"
+TUNED = "tuned.json"
+"""Beside it: what it was tuned on."""
 
 
 class Shot(Record):

@@ -32,8 +32,8 @@ def run(config: CardsConfig, inputs: Inputs, outputs: Outputs, context: Context)
     """Write `model/README.md`, `dataset/README.md`, `writeup.md` and, for `publish`, what was named in `cards.json`."""
     manifests = {name: opened.manifest for name, opened in inputs.items()}
     known = figures(manifests)
-    trained = manifests["adapter"]
-    named = str(trained["config"].get("base_name", "")) if trained else ""
+    names = [manifest["config"].get("base_name", "") for role in ("adapter", "trained") if (manifest := manifests.get(role))]
+    named = next(filter(None, map(str, names)), "")
     base = named if HUB_NAME.fullmatch(named) else ""
     words = Words(base=base, **config.model_dump())
     folder = outputs["cards"].folder()
@@ -53,11 +53,12 @@ def run(config: CardsConfig, inputs: Inputs, outputs: Outputs, context: Context)
 
 CARDS = Step(
     name="cards",
-    version=1,
+    version=2,
     config=CardsConfig,
     run=run,
     inputs={
         "adapter": Adapter,
+        "trained": Optional(Adapter),
         "report": Optional(Report),
         "base": Optional(Report),
         "gate": Optional(Report),

@@ -16,14 +16,15 @@ from nemoflow.artifacts import Adapter, Endpoint, Files, Model, Problems, Report
 from nemoflow.config import later, tuning
 from nemoflow.errors import InputError
 from nemoflow.evaluation.asks import CONTEST, plan
+from nemoflow.evaluation.candidates import refuse_meeting, refuse_tuned_on
 from nemoflow.evaluation.code_runs import CodeRuns
 from nemoflow.evaluation.noise import noise
 from nemoflow.evaluation.presets import PRESETS, Preset
 from nemoflow.evaluation.rollouts import choose
 from nemoflow.evaluation.sampled import Sampled, sampled
 from nemoflow.evaluation.score import Score, Tally, need_gold, score, verify_rollouts
-from nemoflow.flow.step import Context, Inputs, Number, Optional, Outcome, Outputs, Step
-from nemoflow.prompts.form import FILE, Form, read_form
+from nemoflow.flow.step import Context, InputArtifact, Inputs, Number, Optional, Outcome, Outputs, Step
+from nemoflow.prompts.form import FILE, TUNED, Form, read_form
 from nemoflow.prompts.modes import has_python
 from nemoflow.records import Problem, Trace, with_unique_ids
 from nemoflow.sandbox.limits import Limits as SandboxLimits
@@ -107,7 +108,7 @@ def run(config: EvaluateConfig, inputs: Inputs, outputs: Outputs, context: Conte
     address = inputs["problems"].address
     every = list(with_unique_ids(inputs["problems"].rows(), address))
     problems = _chosen(every, config, address)
-    form = read_form(inputs["prompt"].json(FILE), inputs["prompt"].address) if "prompt" in inputs else CONTEST
+    form = _form(inputs["prompt"], problems) if "prompt" in inputs else CONTEST
     asks = plan(problems, config.modes or ("",), config.samples * config.repeats, form)
     with _python(config) as python, open_engine(config, inputs, context, python, config.samples) as engine:
         context.progress.start("rollouts", len(asks))
@@ -140,6 +141,15 @@ def _chosen(every: Sequence[Problem], config: EvaluateConfig, address: str) -> l
         raise InputError(f"{address}: holds no problem; there is nothing to evaluate")
     need_gold(problems, address)
     return problems
+
+
+def _form(prompt: InputArtifact, problems: Sequence[Problem]) -> Form:
+    """The form to ask in; InputError where it shows a problem that is to be scored, or was tuned on one."""
+    form = read_form(prompt.json(FILE), prompt.address)
+    refuse_meeting(((shot.problem_id, shot.statement) for shot in form.shots), problems, (prompt.address, "those to score"))
+    if (prompt.folder() / TUNED).exists():
+        refuse_tuned_on(problems, set(prompt.json(TUNED).get("seen", ())), prompt.address)
+    return form
 
 
 def _speed(engine: Engine, traces: Sequence[Trace]) -> dict[str, Number]:

@@ -1,4 +1,4 @@
-"""notebook: two notebooks for Kaggle that repeat a run's training and evaluation there, without a network."""
+"""notebook: two notebooks for Kaggle that repeat a run's training (and reinforcement) and evaluation there, without a network."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,14 @@ from typing import Any
 from pydantic import Field
 
 from nemoflow.artifacts import Adapter, Notebooks, Report
-from nemoflow.config import Config, build, identity
+from nemoflow.config import Config, build, identity, later
+from nemoflow.errors import InputError
 from nemoflow.flow.step import Context, Inputs, Optional, Outcome, Outputs, Step
 from nemoflow.steps.evaluate import EvaluateConfig
+from nemoflow.steps.reinforce import ReinforceConfig
 from nemoflow.steps.train import TrainConfig
-from nemoflow.submission.figures import Figures, Manifest, figures, source
-from nemoflow.submission.notebook import Sets, metadata, score_notebook, to_bytes, train_notebook
+from nemoflow.submission.figures import Figures, Manifest, figures, is_reinforced, source
+from nemoflow.submission.notebook import Made, Recipe, Sets, metadata, score_notebook, to_bytes, train_notebook
 
 SLUG = r"^[a-z0-9][a-z0-9.-]*$"
 HELD = ("batch_size", "checkpoint_every")
@@ -37,6 +39,8 @@ class NotebookConfig(Config):
     """Data set with the adapter."""
     problems: str = Field("nemoflow-problems", pattern=SLUG)
     """Data set with the held-out problems, as JSON lines."""
+    train_problems: str = later("nemoflow-train-problems", pattern=SLUG)
+    """Data set with the problems that a reinforcement asked; only where it made no puzzles of its own."""
     model: str = Field("nemotron-3-nano-30b-a3b-bf16", pattern=SLUG)
     """A folder's name in the path under which Kaggle mounts the base model."""
     model_source: str = "metric/nemotron-3-nano-30b-a3b-bf16/transformers/default/1"
@@ -55,14 +59,38 @@ def run(config: NotebookConfig, inputs: Inputs, outputs: Outputs, context: Conte
     known = figures(manifests, ("adapter", "report"))
     sets = Sets(**config.model_dump(exclude={"limit"}))
     folder = outputs["notebooks"].folder()
-    training, asking = _recipe(manifests["adapter"], TrainConfig), {**_asking(manifests.get("report")), "limit": config.limit}
+    recipe, asking = _training(manifests, inputs["adapter"].address), {**_asking(manifests.get("report")), "limit": config.limit}
+    asked = (sets.train_problems,) if recipe.asks_problems else ()
+    score = score_notebook(sets, asking, known, _expected(manifests), _made(manifests["adapter"]))
     written = [
-        _write(folder, sets, TRAIN, train_notebook(sets, training, known), (sets.corpus, sets.wheels)),
-        _write(folder, sets, SCORE, score_notebook(sets, asking, known, _expected(manifests)), (sets.adapter, sets.problems, sets.wheels)),
+        _write(folder, sets, TRAIN, train_notebook(sets, recipe, known), (sets.corpus, *asked, sets.wheels)),
+        _write(folder, sets, SCORE, score, (sets.adapter, sets.problems, sets.wheels)),
     ]
     for line in known.left_out:
         context.progress.note(f"left out, {line}")
     return Outcome(metrics=_counts(written, known))
+
+
+def _training(manifests: Mapping[str, Manifest | None], where: str) -> Recipe:
+    """Both stages of an adapter that was reinforced; InputError where nothing tells the first one's."""
+    last = manifests["adapter"]
+    if last is None or not is_reinforced(last):
+        return Recipe(_recipe(last, TrainConfig))
+    first = manifests.get("trained")
+    if first is None or is_reinforced(first):
+        raise InputError(
+            f"{where}: made by `reinforce`; wire the input `trained`, the adapter of `train` that it went on from, with its manifest"
+        )
+    reward = _recipe(last, ReinforceConfig)
+    return Recipe(_recipe(first, TrainConfig), reward, not reward.get("kinds"))
+
+
+def _made(manifest: Manifest | None) -> Made:
+    """What the score notebook asks its adapter to be."""
+    if manifest is None:
+        return Made()
+    files = [file for output in manifest["outputs"].values() if output["kind"] == Adapter.name for file in output["files"]]
+    return Made(f"{manifest['run']}/{manifest['node']}", {file["path"]: file["digest"] for file in files if file["path"] in CHECKED})
 
 
 def _recipe(manifest: Manifest | None, cls: type[Config]) -> dict[str, Any]:
@@ -103,14 +131,15 @@ def _counts(cells: Sequence[int], known: Figures) -> dict[str, int]:
     return {"notebooks": len(cells), "cells": sum(cells), "figures": len(known.found), "left_out": len(known.left_out)}
 
 
+CHECKED = ("adapter_config.json", "adapter_model.safetensors")
 TRAIN = ("nemoflow-train", "nemoflow train")
 SCORE = ("nemoflow-score", "nemoflow score")
 
 NOTEBOOK = Step(
     name="notebook",
-    version=1,
+    version=2,
     config=NotebookConfig,
     run=run,
-    inputs={"adapter": Adapter, "report": Optional(Report)},
+    inputs={"adapter": Adapter, "trained": Optional(Adapter), "report": Optional(Report)},
     outputs={"notebooks": Notebooks},
 )

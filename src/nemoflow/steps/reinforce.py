@@ -85,8 +85,8 @@ class ReinforceConfig(Config):
     """Recompute activations on the way back."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Decides which puzzles are drawn, the order of problems, and the responses."""
-    base_name: str = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
-    """Name of the base that the adapter's config names."""
+    base_name: str = ""
+    """Name of the base that the adapter's config names; empty keeps that of the adapter handed in."""
     checkpoint_every: int = tuning(10, ge=1, lt=2**32)
     """Steps between checkpoints; a kill loses at most so many."""
     threads: int = Field(0, ge=0, le=1024)
@@ -131,7 +131,8 @@ def run(config: ReinforceConfig, inputs: Inputs, outputs: Outputs, context: Cont
     need_adapter(adapter, inputs["adapter"].address)
     drawn = islice(_asks(config, inputs), config.steps * config.prompts)
     asks = [Ask(statement, gold) for statement, gold in drawn]
-    recipe = GrpoRecipe(**config.model_dump(exclude={"kinds", "level"}))
+    named = config.base_name or str(inputs["adapter"].json("adapter_config.json").get("base_model_name_or_path") or "")
+    recipe = GrpoRecipe(**{**config.model_dump(exclude={"kinds", "level"}), "base_name": named})
     result = reinforce_adapter(
         base, adapter, asks, recipe, surroundings(context, "reinforcing", "reward", _shown), outputs["adapter"].folder()
     )
@@ -179,7 +180,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
 
 REINFORCE = Step(
     name="reinforce",
-    version=1,
+    version=2,
     config=ReinforceConfig,
     run=run,
     inputs={"adapter": Adapter, "model": Model, "problems": MayBeLeftOut(Problems)},

@@ -13,6 +13,8 @@ from nemoflow.artifacts import Adapter, Corpus, Model, Problems, Report, Submiss
 from nemoflow.config import Config
 from nemoflow.errors import InputError
 from nemoflow.evaluation.charts import accuracy_chart_svg, gains_svg
+from nemoflow.evaluation.charts_reward import reward_svg
+from nemoflow.evaluation.charts_training import curves_svg
 from nemoflow.evaluation.compare import counts, pair_up
 from nemoflow.evaluation.decision import FILE, Decision
 from nemoflow.evaluation.facts import steps_of
@@ -20,6 +22,7 @@ from nemoflow.evaluation.page import accuracy_rows, render
 from nemoflow.evaluation.page_gain import gain_rows
 from nemoflow.evaluation.page_modes import mode_rows
 from nemoflow.evaluation.page_targets import NEEDED
+from nemoflow.evaluation.picture import png_of
 from nemoflow.evaluation.report import Evidence, flips, lengths_by_kind, one_each, summary
 from nemoflow.evaluation.sampled import sampled
 from nemoflow.evaluation.score import Score
@@ -32,14 +35,12 @@ class ReportConfig(Config):
 
 
 def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
-    """Gather, then write `index.html`, `summary.json`, `flips.jsonl`, and charts for use elsewhere, modes only where they were told."""
+    """Gather, then write `index.html`, `summary.json`, `flips.jsonl`, and its charts as PNG for use elsewhere."""
     evidence = _gather(inputs)
     folder = outputs["page"].folder()
     (folder / "index.html").write_text(render(evidence), encoding="utf-8")
-    (folder / "accuracy.svg").write_text(accuracy_chart_svg(accuracy_rows(evidence), standalone=True), encoding="utf-8")
-    (folder / "gain.svg").write_text(gains_svg(gain_rows(evidence), standalone=True), encoding="utf-8")
-    if modes := mode_rows(evidence):
-        (folder / "modes.svg").write_text(accuracy_chart_svg(modes, standalone=True), encoding="utf-8")
+    for name, svg in _charts(evidence):
+        (folder / name).write_bytes(png_of(svg))
     (folder / "flips.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in flips(evidence.pairs)))
     outputs["page"].write_json("summary.json", summary(evidence))
     changes = counts(evidence.pairs)
@@ -52,6 +53,18 @@ def run(config: ReportConfig, inputs: Inputs, outputs: Outputs, context: Context
         },
         rows_in=len(evidence.pairs),
     )
+
+
+def _charts(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Each with its title and key; modes, training and reward only where there is something to draw."""
+    yield "accuracy.png", accuracy_chart_svg(accuracy_rows(evidence), standalone=True)
+    yield "gain.png", gains_svg(gain_rows(evidence), standalone=True)
+    if modes := mode_rows(evidence):
+        yield "modes.png", accuracy_chart_svg(modes, standalone=True)
+    if evidence.log:
+        yield "training.png", curves_svg(evidence.log)
+    if evidence.rewards:
+        yield "reward.png", reward_svg(evidence.rewards)
 
 
 def _gather(inputs: Inputs) -> Evidence:
@@ -67,13 +80,15 @@ def _gather(inputs: Inputs) -> Evidence:
         adapter=_score(inputs["adapter"]),
         pairs=pair_up(problems, inputs["base_rollouts"].rows(), inputs["adapter_rollouts"].rows()),
         steps=steps_of(source.manifest for source in inputs.values()),
-        log=_log(inputs["lora"]) if "lora" in inputs else (),
-        targets=_targets(inputs["lora"]) if "lora" in inputs else None,
+        log=_rows(inputs, "loss", but="reward"),
+        rewards=_rows(inputs, "reward"),
+        targets=_targets(inputs),
         lengths=lengths_by_kind(inputs["corpus"].rows()) if "corpus" in inputs else {},
         rejects=one_each(row for name in REJECTS if name in inputs for row in inputs[name].rows()),
         receipt=_receipt(inputs["submission"]) if "submission" in inputs else None,
         decision=_decision(inputs["gate"]) if "gate" in inputs else None,
         seconds_asked=_seconds({name: inputs[name].manifest for name in ("base", "adapter")}),
+        tuning=inputs["tuning"].json(SCORES) if "tuning" in inputs else None,
         samples=sampled(_whole(inputs["verified"].rows())) if "verified" in inputs else {},
     )
 
@@ -109,6 +124,12 @@ def _decision(gate: InputArtifact) -> Decision:
     return Decision.from_json(gate.json(FILE), f"{gate.address}/{FILE}")
 
 
+def _rows(inputs: Inputs, name: str, but: str = "") -> list[dict[str, float]]:
+    """Rows with a figure, of the log of whichever adapter has such: `lora`, or `trained`, which a reinforcement went on from."""
+    logs = (_log(inputs[role]) for role in ADAPTERS if role in inputs)
+    return next((rows for log in logs if (rows := [row for row in log if "step" in row and name in row and but not in row])), [])
+
+
 def _log(adapter: InputArtifact) -> list[dict[str, float]]:
     path = adapter.folder() / "log.jsonl"
     if not path.exists():
@@ -119,16 +140,18 @@ def _log(adapter: InputArtifact) -> list[dict[str, float]]:
         raise InputError(f"{adapter.address}/log.jsonl: not JSONL: {error}") from None
 
 
-def _targets(adapter: InputArtifact) -> dict[str, Any] | None:
-    """None for an adapter that was trained without looking at its targets."""
-    if not (adapter.folder() / TARGETS).exists():
+def _targets(inputs: Inputs) -> dict[str, Any] | None:
+    """What `train` told; None for an adapter that was trained without looking at its targets."""
+    told = [inputs[role] for role in ADAPTERS if role in inputs and (inputs[role].folder() / TARGETS).exists()]
+    if not told:
         return None
-    targets = adapter.json(TARGETS)
+    targets = told[0].json(TARGETS)
     if missing := [name for name in NEEDED if name not in targets]:
-        raise InputError(f"{adapter.address}/{TARGETS}: {missing[0]}: missing; what `train` writes was expected")
+        raise InputError(f"{told[0].address}/{TARGETS}: {missing[0]}: missing; what `train` writes was expected")
     return targets
 
 
+ADAPTERS = ("lora", "trained")
 TARGETS = "targets.json"
 SCORES = "report.json"
 SAMPLED = 4000
@@ -137,7 +160,7 @@ REJECTS = ("rejected", "duplicates", "contaminated")
 
 REPORT = Step(
     name="report",
-    version=3,
+    version=4,
     config=ReportConfig,
     run=run,
     inputs={
@@ -147,8 +170,10 @@ REPORT = Step(
         "adapter": Report,
         "adapter_rollouts": Traces,
         "lora": Optional(Adapter),
+        "trained": Optional(Adapter),
         "corpus": Optional(Corpus),
         "gate": Optional(Report),
+        "tuning": Optional(Report),
         "submission": Optional(Submission),
         "rejected": Optional(Traces),
         "duplicates": Optional(Traces),

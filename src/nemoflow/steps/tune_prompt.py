@@ -2,6 +2,7 @@
 
 The test set is handed in only to be kept away: a dev problem, or an example, that is also a test problem is refused. What comes out is a
 file that `evaluate` and `harvest` take. Its accuracy on the dev split is that of the best of many, so it is too high: score it on the test.
+Beside it lies what the dev problems are known by, so that `evaluate` refuses to score the prompt on one of them, wherever the file went.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,14 @@ from nemoflow.artifacts import Adapter, Endpoint, Files, Model, Problems, Report
 from nemoflow.curate.statements import statement_of
 from nemoflow.errors import InputError
 from nemoflow.evaluation.asks import Ask
-from nemoflow.evaluation.candidates import forms, refuse_meeting, shot_sets
+from nemoflow.evaluation.candidates import digests_of, forms, refuse_meeting, shot_sets
 from nemoflow.evaluation.halving import Round, Turn, gain_over_first, halve
 from nemoflow.evaluation.paired import Gain
 from nemoflow.evaluation.rollouts import choose
 from nemoflow.evaluation.score import is_right, need_gold, verify_rollouts
 from nemoflow.flow.step import Context, InputArtifact, Inputs, Optional, Outcome, Outputs, Step
 from nemoflow.prompts.chat import SUFFIX
-from nemoflow.prompts.form import FILE, Form, Shot
+from nemoflow.prompts.form import FILE, TUNED, Form, Shot
 from nemoflow.records import Problem, Trace, with_unique_ids
 from nemoflow.steps.engines import Engine, EngineConfig, open_engine
 
@@ -66,7 +67,9 @@ def run(config: TunePromptConfig, inputs: Inputs, outputs: Outputs, context: Con
     winner = rounds[-1].standings[0].candidate
     gain = gain_over_first(tuning.of(0), tuning.of(winner))
     outputs["prompt"].write_json(FILE, tried[winner].model_dump(mode="json"))
-    outputs["report"].write_json("report.json", _report(tried, rounds, winner, gain))
+    split = {"fingerprint": inputs["dev"].fingerprint, "problems": len(dev)}
+    outputs["prompt"].write_json(TUNED, {"v": 1, "dev": split, "seen": digests_of(dev)})
+    outputs["report"].write_json("report.json", {"v": 1, "dev": split, **_report(tried, rounds, winner, gain)})
     outputs["rollouts"].write(trace for number in range(len(tried)) for trace in tuning.of(number))
     context.progress.note(
         f"candidate {winner} of {len(tried)} won: {gain.points:+.2f} points over the contest's form on {len(dev)} problems"
@@ -151,7 +154,6 @@ def _examples(traces: InputArtifact) -> Iterator[tuple[str, Shot]]:
 
 def _report(tried: Sequence[Form], rounds: Sequence[Round], winner: int, gain: Gain) -> dict[str, Any]:
     return {
-        "v": 1,
         "winner": winner,
         "gain": gain.to_json(),
         "rounds": [{"problems": one.problems, "standings": [each.to_json() for each in one.standings]} for one in rounds],
@@ -161,7 +163,7 @@ def _report(tried: Sequence[Form], rounds: Sequence[Round], winner: int, gain: G
 
 TUNE_PROMPT = Step(
     name="tune-prompt",
-    version=1,
+    version=2,
     config=TunePromptConfig,
     run=run,
     inputs={

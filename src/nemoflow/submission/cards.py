@@ -41,9 +41,9 @@ def model_card(words: Words, known: Figures) -> str:
     parts = [
         _front(front),
         f"# {words.title}",
-        f"A LoRA adapter for {base}, trained on reasoning traces with checked answers.{_by(words)}",
+        f"A LoRA adapter for {base}, trained on reasoning traces with checked answers{_then(known)}.{_by(words)}",
         *_section("Evaluation", known, "evaluation of the adapter", "evaluation of the base", "gate"),
-        *_section("Training", known, "training", "corpus"),
+        *_section("Training", known, "training", "reinforcement", "corpus"),
         *_section("The submission", known, "submission"),
         "## Use",
         _use(words.base),
@@ -86,7 +86,7 @@ def write_up(words: Words, known: Figures) -> str:
         "[Where problems and traces come from.]",
         *_section("", known, "corpus"),
         "## Training",
-        *_section("", known, "training"),
+        *_section("", known, "training", "reinforcement"),
         "## What did not help",
         "[What was tried and dropped, with its score.]",
         *_section("The submission", known, "submission"),
@@ -138,6 +138,10 @@ def _use(base: str) -> str:
             "```",
         ]
     )
+
+
+def _then(known: Figures) -> str:
+    return ", then reinforced with a reward for right and well-formed ones" if known.of("reinforcement") else ""
 
 
 def _by(words: Words) -> str:

@@ -43,14 +43,15 @@ class _Part:
 
 
 def figures(manifests: Mapping[str, Manifest | None], wanted: Sequence[str] = ()) -> Figures:
-    """What manifests say, by the role of each (`adapter`, `report`, `base`, `corpus`, `gate`, `submission`).
+    """What manifests say, by the role of each (`adapter`, `trained`, `report`, `base`, `corpus`, `gate`, `submission`).
 
     Of the `wanted` roles (all where none is named) those without a manifest, and those that were skipped, are left out with a reason.
+    An adapter that was reinforced has the figures of that, and its role `trained` those of the training before.
     """
     found: list[Figure] = []
     left_out: list[str] = []
-    for role in wanted or PARTS:
-        part, manifest = PARTS[role], manifests.get(role)
+    for role, part in _parts(manifests, wanted or tuple(PARTS)):
+        manifest = manifests.get(role)
         if manifest is None:
             left_out.append(f"{part.name}: no manifest was at hand")
         elif manifest.get("status") == "skipped":
@@ -58,6 +59,21 @@ def figures(manifests: Mapping[str, Manifest | None], wanted: Sequence[str] = ()
         else:
             found += [Figure(part.name, label, value, source(manifest)) for label, value in part.read(manifest)]
     return Figures(found, left_out)
+
+
+def is_reinforced(manifest: Manifest | None) -> bool:
+    """Whether an adapter's last node is `reinforce`."""
+    return manifest is not None and manifest.get("step") == "reinforce"
+
+
+def _parts(manifests: Mapping[str, Manifest | None], wanted: Sequence[str]) -> Iterator[tuple[str, _Part]]:
+    """Each role and what is told of it."""
+    for role in wanted:
+        if role == "adapter" and is_reinforced(manifests.get(role)):
+            yield "trained", PARTS[role]
+            yield role, _Part("reinforcement", _reinforcement)
+        else:
+            yield role, PARTS[role]
 
 
 def source(manifest: Manifest) -> str:
@@ -79,6 +95,19 @@ def _training(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield from _plain(config, precision="arithmetic", quantization="base held in")
     if manifest.get("engines"):
         yield "versions", ", ".join(f"{name} {version}" for name, version in sorted(manifest["engines"].items()))
+
+
+def _reinforcement(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    metrics, config = manifest["metrics"], manifest["config"]
+    yield from _plain(metrics, steps="steps", rollouts="responses drawn")
+    for name, label in (("reward", "reward"), ("right", "share right")):
+        if {name, f"{name}_at_start"} <= set(metrics):
+            yield f"{label}, from start to end", f"{metrics[f'{name}_at_start']:.3f} to {metrics[name]:.3f}"
+    kinds = config.get("kinds") or {}
+    yield "asked", "puzzles: " + ", ".join(sorted(kinds)) if kinds else "the run's own problems"
+    yield from _plain(config, prompts="problems a step", samples="responses a problem", max_new_tokens="new tokens at most")
+    yield from _plain(config, learning_rate="learning rate", beta="weight of the KL penalty")
+    yield from _plain(config, precision="arithmetic", quantization="base held in")
 
 
 def _evaluation(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ manifests. What they do is done by nemoflow's own steps, from wheels in a data s
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pprint import pformat
 from typing import Any
 
@@ -23,12 +23,35 @@ class Sets:
     wheels: str
     adapter: str
     problems: str
+    train_problems: str
     model: str
     model_source: str
     """Kaggle's name of the base: OWNER/MODEL/FRAMEWORK/VARIATION/VERSION."""
     competition: str
     input_dir: str
     output_dir: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the training notebook repeats."""
+
+    training: Mapping[str, Any]
+    """Config of `train`."""
+    reward: Mapping[str, Any] | None = None
+    """Config of `reinforce`; None where nothing followed on training."""
+    asks_problems: bool = False
+    """Whether the reinforcement asked problems of a data set, not puzzles that it makes itself."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The adapter that a run scored and packaged."""
+
+    place: str = ""
+    """RUN/NODE; empty where no manifest says."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """xxh3-128 of its config and weights."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +63,41 @@ class Cell:
     text: str
 
 
-def train_notebook(sets: Sets, config: Mapping[str, Any], known: Figures) -> dict[str, Any]:
-    """Trains by `config` from the corpus and checks what came out."""
+def train_notebook(sets: Sets, recipe: Recipe, known: Figures) -> dict[str, Any]:
+    """Trains by the recipe from the corpus, reinforces where the run did, and checks what came out."""
+    asked = [sets.train_problems] if recipe.asks_problems else []
+    places = {"CORPUS": (sets.corpus, "*.jsonl*"), "MODEL": (sets.model, "config.json")}
+    places |= {"ASKED": (sets.train_problems, "*.jsonl*")} if asked else {}
+    words = TRAIN_WORDS if recipe.reward is None else REINFORCED_WORDS
     return _notebook(
         [
-            Cell("markdown", _head("Train the adapter, without a network", TRAIN_WORDS, [sets.corpus, sets.wheels, sets.model], known)),
-            Cell("code", _places(sets, CORPUS=(sets.corpus, "*.jsonl*"), MODEL=(sets.model, "config.json"))),
+            Cell("markdown", _head("Train the adapter, without a network", words, [sets.corpus, *asked, sets.wheels, sets.model], known)),
+            Cell("code", _places(sets, **places)),
             Cell("code", _install(sets)),
             Cell(
                 "markdown",
                 "The recipe, as the run had it. A stopped notebook goes on from its last checkpoint where `ROOT` is still there.",
             ),
-            Cell("code", f"CONFIG = {_literal(config)}\n\n{TRAIN}"),
+            Cell("code", f"CONFIG = {_literal(recipe.training)}\n\n{TRAIN}"),
             Cell("code", LOSS),
+            *_reinforcement(recipe),
             Cell("markdown", "Every rule of the contest's runtime is checked; the zip is what *Submit to competition* takes."),
             Cell("code", PACKAGE),
         ]
     )
 
 
-def score_notebook(sets: Sets, config: Mapping[str, Any], known: Figures, expected: Mapping[str, Any]) -> dict[str, Any]:
-    """Scores an adapter on held-out problems, makes the zip, and submits it where somebody says so."""
+def _reinforcement(recipe: Recipe) -> Iterator[Cell]:
+    if recipe.reward is None:
+        return
+    wired = 'wired = [f"adapter={ADAPTER}", f"model={MODEL}"' + (', f"problems={ASKED}"' if recipe.asks_problems else "") + "]"
+    yield Cell("markdown", "What the run did next: reinforcement of that adapter. The adapter from here on is what comes out of it.")
+    yield Cell("code", f"REWARD = {_literal(recipe.reward)}\n\n{wired}\n{REINFORCE}")
+    yield Cell("code", REWARDS)
+
+
+def score_notebook(sets: Sets, config: Mapping[str, Any], known: Figures, expected: Mapping[str, Any], made: Made) -> dict[str, Any]:
+    """Scores the run's adapter on held-out problems, makes the zip, and submits it where somebody says so; another adapter stops it."""
     return _notebook(
         [
             Cell(
@@ -77,6 +114,7 @@ def score_notebook(sets: Sets, config: Mapping[str, Any], known: Figures, expect
                 ),
             ),
             Cell("code", _install(sets)),
+            *_same(made),
             Cell("markdown", "The contest's settings; `limit` takes so many problems, chosen by a hash, and 0 takes all."),
             Cell("code", f"CONFIG = {_literal(config)}\n\n{SCORE}"),
             Cell("code", f"EXPECTED = {_literal(expected)}\n{COMPARE}"),
@@ -85,6 +123,13 @@ def score_notebook(sets: Sets, config: Mapping[str, Any], known: Figures, expect
             Cell("code", f"COMPETITION = {sets.competition!r}\nCONFIRM = False\n\n{SUBMIT}"),
         ]
     )
+
+
+def _same(made: Made) -> Iterator[Cell]:
+    if not made.files:
+        return
+    yield Cell("markdown", f"The adapter is that of `{_escaped(made.place)}`, which the run scored and packaged; anything else stops here.")
+    yield Cell("code", f"MADE_BY = {made.place!r}\nFILES = {_literal(made.files)}\n\n{SAME}")
 
 
 def metadata(sets: Sets, name: str, title: str, names: Sequence[str]) -> dict[str, Any]:
@@ -165,6 +210,11 @@ def _install(sets: Sets) -> str:
 
 
 TRAIN_WORDS = "QLoRA on the corpus by nemoflow's step `train`; then `package` checks the adapter and makes `submission.zip`."
+REINFORCED_WORDS = (
+    "QLoRA on the corpus by nemoflow's step `train`; then reinforcement of what came out by `reinforce`, as in the run; then `package` "
+    "checks the adapter and makes `submission.zip`. On another GPU or with other versions the weights differ from the run's, and so may "
+    "the score: the run's own adapter is what `nemoflow score` takes."
+)
 SCORE_WORDS = (
     "The contest's metric on held-out problems by nemoflow's step `evaluate`; then `package` checks the adapter and makes `submission.zip`."
 )
@@ -207,6 +257,24 @@ log = [json.loads(line) for line in (ADAPTER / "log.jsonl").read_text().splitlin
 for row in log[:: max(1, len(log) // 10)]:
     print(f"step {row['step']:>6}  loss {row['loss']:.4f}")
 print(f"step {log[-1]['step']:>6}  loss {log[-1]['loss']:.4f}")
+""".strip()
+REINFORCE = """
+nemoflow("step", "reinforce", *(word for one in wired for word in ("--input", one)), "--set", json.dumps(REWARD), "--root", ROOT)
+ADAPTER = ROOT / "runs/steps/reinforce/adapter"
+""".strip()
+REWARDS = """
+log = [json.loads(line) for line in (ADAPTER / "log.jsonl").read_text().splitlines()]
+for row in [*log[: -1 : max(1, len(log) // 10)], log[-1]]:
+    print(f"step {row['step']:>6}  reward {row['reward']:.4f}  right {row['right']:.3f}")
+""".strip()
+SAME = """
+import xxhash
+
+for name, digest in FILES.items():
+    if xxhash.xxh3_128_hexdigest((ADAPTER / name).read_bytes()) != digest:
+        raise ValueError(f"{ADAPTER / name} is not that of {MADE_BY}: put that adapter into the data set, or empty FILES to score another")
+if FILES:
+    print(f"the adapter of {MADE_BY}, byte for byte")
 """.strip()
 PACKAGE = """
 nemoflow("step", "package", "--input", f"adapter={ADAPTER}", "--input", f"model={MODEL}", "--root", ROOT)

@@ -34,6 +34,7 @@ TOLERANCE = {"float32": 0.005, "bfloat16": 0.3}
 NOISE = 4.0
 """A difference counts that is so many times larger than that of the two engines on the bare base model."""
 START_S = 3600.0
+BY_PEFT, BY_ADDING = "PEFT", "B A added to the weights"
 
 Said = list[dict[str, float]]
 
@@ -50,11 +51,21 @@ class Distances:
     """vLLM and transformers, both without."""
 
 
+@dataclass(frozen=True)
+class Here:
+    """What this process says of each prompt's next token: log-probabilities, prompts x vocabulary."""
+
+    bare: Any
+    adapted: Any
+    how: str
+    """What put the adapter on."""
+
+
 def prove(adapter: Path, base: Path, python: str, max_rank: int) -> Finding:
     """Load it and compare; ConfigError where vLLM or PEFT is not installed."""
     _need(python)
     dtype = _dtype()
-    prompts = _prompts(int(read_config(base)["vocab_size"]))
+    prompts = draw_prompts(int(read_config(base)["vocab_size"]))
     with open_adapter(adapter) as files:
         if files.config is None or len(files.weights) != 1:
             return found("load-failed", adapter.name, "there is no config with one file of weights to load")
@@ -62,13 +73,18 @@ def prove(adapter: Path, base: Path, python: str, max_rank: int) -> Finding:
         said = _in_vllm(folder, base, python, max_rank, dtype, prompts)
         if isinstance(said, Finding):
             return said
-        bare, adapted, how = _here(folder, base, dtype, prompts)
-    distances = Distances(
-        change=_apart(said["adapter"], _looked_up(bare, said["adapter"])),
-        error=_apart(said["adapter"], _looked_up(adapted, said["adapter"])),
-        noise=_apart(said["base"], _looked_up(bare, said["base"])),
+        here = say_here(folder, base, dtype, prompts)
+    distances = measure(said["base"], said["adapter"], here)
+    return judge(distances, dtype, f"vLLM {said['vllm']}, {dtype}, against {here.how}", adapter.name)
+
+
+def measure(base: Said, adapter: Said, here: Here) -> Distances:
+    """The other side's answers without and with the adapter against this side's."""
+    return Distances(
+        change=_apart(adapter, _looked_up(here.bare, adapter)),
+        error=_apart(adapter, _looked_up(here.adapted, adapter)),
+        noise=_apart(base, _looked_up(here.bare, base)),
     )
-    return judge(distances, dtype, f"vLLM {said['vllm']}, {dtype}, against {how}", adapter.name)
 
 
 def judge(distances: Distances, dtype: str, where: str, name: str) -> Finding:
@@ -103,7 +119,8 @@ def _dtype() -> str:
     return "bfloat16" if torch.cuda.is_available() else "float32"
 
 
-def _prompts(vocabulary: int) -> list[list[int]]:
+def draw_prompts(vocabulary: int) -> list[list[int]]:
+    """Random tokens, the same every time."""
     drawn = random.Random(0)
     return [[drawn.randrange(vocabulary) for _ in range(LENGTH)] for _ in range(PROMPTS)]
 
@@ -126,8 +143,8 @@ def _in_vllm(folder: Path, base: Path, python: str, max_rank: int, dtype: str, p
         return found("load-failed", folder.name, answer["error"][:600]) if "error" in answer else answer
 
 
-def _here(folder: Path, base: Path, dtype: str, prompts: Sequence[list[int]]) -> tuple[Any, Any, str]:
-    """(log-probabilities without, with the adapter, what said so)."""
+def say_here(folder: Path, base: Path, dtype: str, prompts: Sequence[list[int]]) -> Here:
+    """By transformers, without the adapter and with it: by PEFT, or where it refuses the adapter with B A added to the weights."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -148,19 +165,21 @@ def _here(folder: Path, base: Path, dtype: str, prompts: Sequence[list[int]]) ->
         bare = say(model)
         try:
             put_on = load_adapter if holds_experts(folder) else PeftModel.from_pretrained
-            return bare, say(put_on(model, folder).eval()), "PEFT"
+            return Here(bare, say(put_on(model, folder).eval()), BY_PEFT)
         except (ValueError, InputError):
-            return bare, say(_added(load(), folder, base)), "B A added to the weights"
+            return Here(bare, say(add_products(load(), folder, base)), BY_ADDING)
 
 
-def _added(model: Any, folder: Path, base: Path) -> Any:
+def add_products(model: Any, folder: Path, base: Path) -> Any:
+    """The model with every module's scaled B A added to its weights, an expert's to its slice of the stacked ones."""
     import torch
 
     modules = BaseModules.read(base)
     config, _ = parse_config((folder / "adapter_config.json").read_bytes())
     tensors, _ = read_tensors([folder / "adapter_model.safetensors"])
     for module, delta in deltas(pairs_of(lay_out(tensors, modules), tensors, modules), lambda name, _: own_scale(config, name)):
-        weight_of(model, module).add_(torch.tensor(delta))
+        with torch.no_grad():
+            weight_of(model, module).add_(torch.tensor(delta))
     return model.eval()
 
 
