@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from nemoflow.argo.cluster import Cluster, Pool
+from nemoflow.argo.members import ATTEMPT_AT, GANG_LABEL, INDEX_AT, LASTING, OWNER_LABEL, UID_CHARS
 from nemoflow.argo.pod import (
     BACKOFF,
     FILE,
@@ -32,7 +33,7 @@ from nemoflow.argo.pod import (
     tolerations,
     volumes,
 )
-from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP, ConfigError
+from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import Node
 
 if TYPE_CHECKING:
@@ -46,12 +47,8 @@ JOB = "node"
 PORT = 29500
 GANG, GANG_AT, INDEX, ATTEMPT = "NEMOFLOW_GANG", "NEMOFLOW_GANG_AT", "NEMOFLOW_GANG_INDEX", "NEMOFLOW_ATTEMPT"
 """Variables of a pod: `INDEX/COUNT`, `HOST:PORT` of the first pod, and what these and the command line are made of."""
-INDEX_AT, ATTEMPT_AT = "batch.kubernetes.io/job-completion-index", "jobset.sigs.k8s.io/restart-attempt"
-WORKFLOW_LABEL, GANG_LABEL = "nemoflow/workflow", "nemoflow/gang"
 FILE_AT = "nemoflow/workflow-file"
 TOPOLOGY_AT = "kueue.x-k8s.io/podset-preferred-topology"
-LASTING = [EXIT_BUG, EXIT_BAD_INPUT, EXIT_GIVEN_UP]
-"""Exit codes that end the node; whatever else ends a pod has all of them begin anew, from the checkpoint."""
 DONE, FAILED = "Completed", "Failed"
 FLAGS = ["--server-side", "--force-conflicts", "--field-manager=nemoflow"]
 """Applied a second time, by the successor of a waiting pod that was lost, the JobSet stays as it is."""
@@ -132,7 +129,7 @@ def jobset(node: Node, cluster: Cluster, name: str) -> Object:
 
 def jobset_name(node: Node) -> str:
     """Of a Workflow's own: a second attempt of the pod that waits finds the JobSet of the first."""
-    return f"{node.name}-{{{{=workflow.uid[0:18]}}}}"
+    return f"{node.name}-{{{{=workflow.uid[0:{UID_CHARS}]}}}}"
 
 
 def _labels(node: Node, cluster: Cluster, name: str) -> dict[str, str]:
@@ -143,7 +140,7 @@ def _labels(node: Node, cluster: Cluster, name: str) -> dict[str, str]:
         "nemoflow/run": RUN,
         "nemoflow/step": node.name,
         "nemoflow/pool": cluster.pool_name(node, name),
-        WORKFLOW_LABEL: "{{workflow.name}}",
+        OWNER_LABEL: "{{workflow.name}}",
         GANG_LABEL: node.name,
     }
 
@@ -166,7 +163,7 @@ def _pod(node: Node, cluster: Cluster, name: str, pool: Pool, pods: int) -> Obje
     processes = node.step.processes(node.config) // pods
     files = {"name": "workflow", "downwardAPI": {"items": [{"path": f"{name}.toml", **_field("annotations", FILE_AT)}]}}
     known, mounts = volumes(cluster, pool)
-    shared, shared_mounts = shared_memory(processes)
+    shared, shared_mounts = shared_memory(processes, pods)
     program, *args = command(node, name, pool.retries, ["--attempt", f"$({ATTEMPT})"])
     main = {
         "name": "main",

@@ -258,11 +258,11 @@ def _limits(quota: Object) -> Limits:
     return Limits(size(str(quota["nominalQuota"])), limit("borrowingLimit"), limit("lendingLimit"))
 
 
-def asked(pod: Object) -> Ask:
-    """What a pod's spec wants: the sum over its containers; what is only limited is asked for, too."""
+def asked(pod: Object, pods: int = 1) -> Ask:
+    """What so many pods of a spec want: the sum over its containers; what is only limited is asked for, too."""
     amounts: dict[str, float] = {}
     for container in pod.get("containers") or ():
         resources = container.get("resources") or {}
         for name, amount in {**(resources.get("limits") or {}), **(resources.get("requests") or {})}.items():
-            amounts[name] = amounts.get(name, 0.0) + size(str(amount))
+            amounts[name] = amounts.get(name, 0.0) + pods * size(str(amount))
     return Ask(amounts, pod.get("nodeSelector") or {}, tuple(pod.get("tolerations") or ()))
