@@ -150,7 +150,7 @@ class Quotas:
             lent = f", {number(most - limits.nominal)} of it borrowed" if most > limits.nominal else ""
             parts.append(f"{flavor}: {why}" if why else f"{flavor}: at most {number(most)}{lent}")
         right = f"at most {number(max(fits.values()))} is right" if any(fits.values()) else "another queue, or quota there, is right"
-        return f"{resource}: {number(amount)} can never be had by {team} in one pod ({'; '.join(parts)}); {right}"
+        return f"{resource}: {number(amount)} can never be had by {team} at once ({'; '.join(parts)}); {right}"
 
     def _below(self, cohort: str, cell: Cell) -> list[tuple[float, float]]:
         """What each child of a Cohort puts into it, and what it takes out."""
