@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .modules import repaired_argo
-from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, KUBERNETES, KUEUE, KUEUE_MODULE, KWOK, MINIO, MODULES
+from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, JOBSET, JOBSET_MODULE, KUBERNETES, KUEUE, KUEUE_MODULE, KWOK, MINIO, MODULES
 from .shell import run, say, step
 
 COMPONENTS = ("kubectl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
@@ -53,6 +53,7 @@ PROGRAMS = {
     "argo": Program(f"{ARGO_MODULE}/cmd/argo", ARGO_MODULE, f"v{ARGO}", _ARGO_FLAGS),
     "minio": Program("github.com/minio/minio", "github.com/minio/minio", MINIO),
     "kueue": Program(f"{KUEUE_MODULE}/cmd/kueue", KUEUE_MODULE, f"v{KUEUE}"),
+    "jobset": Program(JOBSET_MODULE, JOBSET_MODULE, f"v{JOBSET}"),
     "helm": Program("helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", f"v{HELM}", _version(_CLIENT_GO, version=KUBERNETES)),
     "kwok": Program("sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", f"v{KWOK}"),
 }
@@ -61,7 +62,7 @@ ON_DEMAND = ("kwok",)
 ALWAYS = tuple(name for name in PROGRAMS if name not in ON_DEMAND)
 
 OF_NODE = ("kube", "etcd", "dns", "pause", "registry")
-OF_PART = {"minio": ("minio",), "argo": ("argoexec", "workflow-controller"), "kueue": ("kueue",)}
+OF_PART = {"minio": ("minio",), "argo": ("argoexec", "workflow-controller"), "jobset": ("jobset",), "kueue": ("kueue",)}
 
 
 def build(names: Sequence[str] = ALWAYS) -> None:
