@@ -31,12 +31,14 @@ class Program:
     module: str = ""
     version: str = ""
     flags: str = ""
+    beside: str = ""
+    """A module and its version whose choice of shared modules is taken: what was compiled for its program is then used again."""
 
     @property
     def stamp(self) -> str:
         """Changes with source, version and flags."""
         own = sorted(path for path in (MODULES / self.package).glob("*") if path.is_file()) if not self.module else []
-        text = "".join(path.read_text() for path in own) or f"{self.package} {self.module} {self.version}"
+        text = "".join(path.read_text() for path in own) or f"{self.package} {self.module} {self.version} {self.beside}".rstrip()
         return hashlib.sha256((text + self.flags).encode()).hexdigest()[:12]
 
 
@@ -53,7 +55,7 @@ PROGRAMS = {
     "argo": Program(f"{ARGO_MODULE}/cmd/argo", ARGO_MODULE, f"v{ARGO}", _ARGO_FLAGS),
     "minio": Program("github.com/minio/minio", "github.com/minio/minio", MINIO),
     "kueue": Program(f"{KUEUE_MODULE}/cmd/kueue", KUEUE_MODULE, f"v{KUEUE}"),
-    "jobset": Program(JOBSET_MODULE, JOBSET_MODULE, f"v{JOBSET}"),
+    "jobset": Program(JOBSET_MODULE, JOBSET_MODULE, f"v{JOBSET}", beside=f"{KUEUE_MODULE} v{KUEUE}"),
     "helm": Program("helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", f"v{HELM}", _version(_CLIENT_GO, version=KUBERNETES)),
     "kwok": Program("sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", f"v{KWOK}"),
 }
@@ -108,6 +110,7 @@ def _compile(name: str, stamp: Path) -> None:
 def _throw_away_module(name: str, program: Program, work: Path) -> None:
     """A module that requires the exact version. `go install PACKAGE@VERSION` would ask the proxy for a list of versions besides."""
     work.mkdir(parents=True)
-    (work / "go.mod").write_text(f"module cluster/{name}\n\ngo 1.26\n\nrequire {program.module} {program.version}\n")
+    wanted = "".join(f"require {one}\n" for one in (f"{program.module} {program.version}", program.beside) if one)
+    (work / "go.mod").write_text(f"module cluster/{name}\n\ngo 1.26\n\n{wanted}")
     if program.module == ARGO_MODULE:
         run("go", "mod", "edit", f"-replace={ARGO_MODULE}={repaired_argo()}", cwd=work)
