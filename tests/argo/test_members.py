@@ -5,6 +5,7 @@ from tests.argo.workflows import DONE, gang, member
 
 from nemoflow.argo.api import connect
 from nemoflow.argo.follow import ended, logs, look
+from nemoflow.argo.history import history
 from nemoflow.argo.members import jobset_of
 from nemoflow.argo.state import read_state
 from nemoflow.argo.submit import stop
@@ -107,3 +108,21 @@ def test_stopping_a_run_deletes_its_jobset_whose_pods_then_save(api):
         server.put("jobsets", f"of-{workflow}", metadata={"labels": {"nemoflow/workflow": workflow}})
     assert stop(client, "one")["spec"] == {"shutdown": "Stop"}
     assert [path.rpartition("/")[2] for path in server.objects if "/jobsets/" in path] == ["of-other"]
+
+
+def test_what_happened_tells_when_all_began_anew_and_that_the_jobset_failed():
+    made = gang("Failed", JUDGED)
+    events = [
+        {"involvedObject": {"kind": "JobSet", "name": name}, "reason": reason, "lastTimestamp": f"2026-01-01T00:00:0{second}Z"}
+        for second, (name, reason) in enumerate(
+            [
+                (jobset_of(made, "train"), "RestartJobSetFailurePolicyAction"),
+                ("train-of-another", "RestartJobSetFailurePolicyAction"),
+                (jobset_of(made, "train"), "JobsReady"),
+            ]
+        )
+    ]
+    told = [(each.step, each.kind, each.what) for each in history([made], events=events)]
+    assert told.count(("train", "again", "a pod was lost or asks to be tried again: all pods begin anew")) == 1
+    assert ("train", "failed", "its JobSet failed") in told
+    assert not [each for each in told if each[1] == "lost"]

@@ -68,7 +68,7 @@ def test_the_pods_of_a_node_know_their_places_and_find_the_first_and_its_end_is_
     assert [(member.index, member.attempt, member.end["exitCode"]) for member in members(team, run)] == [(0, 0, 0), (1, 0, 0)]
     assert team.stored(run, "page")["config"]["salt"] == run
     said = team.nemoflow("logs", run, "page", "--namespace", team.namespace).out
-    assert re.search(r"pod 0/2; the first is at 10\.\d+\.\d+\.\d+, port 29500", said)
+    assert re.search(r"pod \d/2; the first is at 10\.\d+\.\d+\.\d+:29500", said)
     for member in members(team, run):
         assert member.pod["spec"]["automountServiceAccountToken"] is False
         assert {volume["name"] for volume in member.pod["spec"]["volumes"]} == {"tmp", "ca", "shm", "workflow"}

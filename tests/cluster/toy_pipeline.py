@@ -85,8 +85,7 @@ def run_open(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
 def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Count the rows, and end as told."""
     if "NEMOFLOW_GANG_AT" in os.environ:
-        host, _, port = os.environ["NEMOFLOW_GANG_AT"].partition(":")
-        context.progress.note(f"pod {os.environ['NEMOFLOW_GANG']}; the first is at {socket.gethostbyname(host)}, port {port}")
+        context.progress.note(f"pod {os.environ['NEMOFLOW_GANG']}; the first is at {_address(os.environ['NEMOFLOW_GANG_AT'])}")
     _end(config, context)
     rows = sum(1 for _ in inputs["problems"].rows()) if "problems" in inputs else 0
     if config.blob_mib:
@@ -96,6 +95,19 @@ def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
         return Outcome(rows_in=rows)
     outputs["page"].write_json("page.json", {"rows": rows})
     return Outcome(rows_in=rows)
+
+
+def _address(at: str, seconds: float = 30) -> str:
+    """HOST:PORT with the host's number; its name is known a moment after its pod is there."""
+    host, _, port = at.partition(":")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return f"{socket.gethostbyname(host)}:{port}"
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def run_close(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:

@@ -100,10 +100,14 @@ def gang(node: Node, cluster: Cluster, name: str) -> "Resource":
 
 
 def _waiting_pod() -> str:
-    """Patch of the pod that applies the JobSet and waits: it has no container `wait`, which the Workflow's own patch would make one of."""
+    """Patch of the pod that applies the JobSet and waits.
+
+    It has no container `wait`, which the Workflow's own patch would make one of; and Argo's `init` writes the manifest to /tmp, too.
+    """
     asked = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
     main = {"name": "main", "securityContext": LOCKED, "resources": asked}
-    return json.dumps({"containers": [{"name": "wait", "$patch": "delete"}, main]}, sort_keys=True)
+    init = {"name": "init", "volumeMounts": [{"name": "tmp-dir-argo", "mountPath": "/tmp", "subPath": "init"}]}  # noqa: S108
+    return json.dumps({"containers": [{"name": "wait", "$patch": "delete"}, main], "initContainers": [init]}, sort_keys=True)
 
 
 def jobset(node: Node, cluster: Cluster, name: str) -> Object:
