@@ -66,8 +66,8 @@ def test_a_failed_run_says_which_pod_ended_it_and_how_and_shows_the_end_of_its_l
         server.put("pods", f"p{index}", metadata=pod["metadata"], status=pod["status"])
         server.logs[f"p{index}"] = f"line of {index}\n"
     state, _ = look(client, "one-abcde")
-    assert state.rows[0].why == "pod 1 of 2 ended with exit code 2: InputError: row 3: bad"
-    with pytest.raises(RunFailed, match=r"train\(0\): pod 1 of 2 ended with exit code 2: InputError: row 3: bad") as told:
+    assert state.rows[0].why == "pod 1 ended with exit code 2: InputError: row 3: bad"
+    with pytest.raises(RunFailed, match=r"train\(0\): pod 1 ended with exit code 2: InputError: row 3: bad") as told:
         ended(client, state)
     assert told.value.exit_code == 2
     assert told.value.__notes__ == ["train | line of 1"]

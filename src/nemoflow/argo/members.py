@@ -94,4 +94,4 @@ def how_it_ended(found: Sequence[Member]) -> str:
     if broken is None:
         return ""
     words = str(broken.end.get("message") or "").strip()
-    return f"pod {broken.index} of {len(found)} ended with exit code {broken.end['exitCode']}" + (f": {words}" if words else "")
+    return f"pod {broken.index} ended with exit code {broken.end['exitCode']}" + (f": {words}" if words else "")
