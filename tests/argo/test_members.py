@@ -54,6 +54,12 @@ def test_a_run_ends_with_the_exit_code_of_the_pod_that_ended_the_gang(ends, code
     assert read_state(gang("Failed", JUDGED)).exit_code == 75
 
 
+@pytest.mark.parametrize("said", ["jobsets.jobset.x-k8s.io is forbidden: User x cannot patch", 'no matches for kind "JobSet"'])
+def test_a_jobset_that_the_api_server_does_not_take_is_bad_input(said):
+    made = gang("Failed", ("Failed", "64", f"main: Error (exit code 64): no more retries 1: {said}"))
+    assert read_state(made).exit_code == 2
+
+
 def test_a_gang_that_is_done_is_done_without_its_pods():
     made = gang("Succeeded", DONE)
     assert (row(made).phase, read_state(made).exit_code) == ("done", 0)

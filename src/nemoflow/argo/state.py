@@ -36,6 +36,8 @@ SENT_AWAY = "143"
 """Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
 NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
 """The API server's, for a pod that it does not take."""
+NOT_APPLIED = re.compile(r"is forbidden|no matches for kind|is invalid")
+"""The same for a JobSet."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
 """Reasons for which a container waits until somebody changes something."""
 
@@ -175,7 +177,9 @@ def _code(node: Object) -> int | None:
 def _gang_code(node: Object, pods: Sequence[Object]) -> int | None:
     """Of the pod that ended a gang; None where none says so: it was deleted, or had no time left."""
     broken = members.culprit(members.members(pods, str(node["templateName"])))
-    return None if broken is None else int(broken.end["exitCode"])
+    if broken is None:
+        return EXIT_BAD_INPUT if NOT_APPLIED.search(str(node.get("message") or "")) else None
+    return int(broken.end["exitCode"])
 
 
 @dataclass(frozen=True)
