@@ -9,11 +9,12 @@ from tests.argo.made import cluster, nothing
 from tests.flow.toy import CountConfig
 
 from nemoflow.argo.cluster import Pool
-from nemoflow.argo.gang import GANG, GANG_AT, from_text
+from nemoflow.argo.gang import from_text
 from nemoflow.argo.lower import lower, to_yaml
 from nemoflow.argo.pod import LIMIT
 from nemoflow.artifacts import Problems
 from nemoflow.errors import ConfigError
+from nemoflow.flow.gang import AT_ENV, GANG_ENV, Gang
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.step import Step
 
@@ -28,7 +29,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 def gang_step(**fields):
     known = {"name": "train", "version": 1, "config": CountConfig, "run": nothing, "outputs": {"problems": Problems}, "pool": "train"}
-    return Step(**{**known, "processes": lambda config: config.count, **fields})
+    return Step(**{**known, "processes": lambda config: config.count, "join": nothing, **fields})
 
 
 def template(processes, file='pipeline = "gang"\n', name="train", step=None, **changes):
@@ -98,9 +99,10 @@ def test_the_pods_together_have_a_gpu_a_process_and_each_another_place(pods):
     assert (job["completionMode"], job["completions"], job["parallelism"], job["backoffLimit"]) == ("Indexed", pods, pods, 0)
     assert job["parallelism"] * int(pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"]) == 2 * pods
     found = [variables(jobset, index) for index in range(pods)]
-    assert [each[GANG] for each in found] == [f"{index}/{pods}" for index in range(pods)]
+    assert [each[GANG_ENV] for each in found] == [f"{index}/{pods}" for index in range(pods)]
     name = jobset["metadata"]["name"]
-    assert {each[GANG_AT] for each in found} == {f"{name}-node-0-0.{name}:29500"}
+    assert {each[AT_ENV] for each in found} == {f"{name}-node-0-0.{name}:29500"}
+    assert {Gang.of(each).index for each in found} == set(range(pods))
     assert jobset["spec"]["network"] == {"enableDNSHostnames": True}
     assert len(f"{name}-node-0-{pods}-abcde") < 64
 
@@ -182,6 +184,7 @@ def test_without_gpus_a_pool_says_how_many_processes_share_a_pod():
     [
         (gang_step(), {"processes": 3}, r"node train on pools\.train: 3 processes do not fill pods of gpus = 2; 2 or 4 would"),
         (gang_step(), {"name": "a-name-of-28-characters-here"}, r"its name may have 27 characters"),
+        (gang_step(join=None), {}, r"its 4 processes are 2 pods, and one pod does the work of step 'train'"),
         (gang_step(), {"name": "4train"}, r"begins with a letter"),
         (gang_step(), {"file": "x" * 200_001}, r"the workflow file has 200001 bytes; up to 200000 are right"),
     ],

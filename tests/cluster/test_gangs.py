@@ -68,7 +68,8 @@ def test_the_pods_of_a_node_know_their_places_and_find_the_first_and_its_end_is_
     assert [(member.index, member.attempt, member.end["exitCode"]) for member in members(team, run)] == [(0, 0, 0), (1, 0, 0)]
     assert team.stored(run, "page")["config"]["salt"] == run
     said = team.nemoflow("logs", run, "page", "--namespace", team.namespace).out
-    assert re.search(r"pod \d/2; the first is at 10\.\d+\.\d+\.\d+:29500", said)
+    for place in range(2):
+        assert re.search(rf"pod {place}: +pod {place}/2; the first is at 10\.\d+\.\d+\.\d+:29500", said)
     for member in members(team, run):
         assert member.pod["spec"]["automountServiceAccountToken"] is False
         assert {volume["name"] for volume in member.pod["spec"]["volumes"]} == {"tmp", "ca", "shm", "workflow"}
@@ -97,7 +98,7 @@ def test_bad_input_ends_all_at_once_and_is_told(team):
     run = new_run()
     done = team.submit("--set", '{"page.end": "bad input"}', workflow=WIDE, run=run, **APART)
     assert done.code == 2
-    assert re.search(r"pod \d ended with exit code 2: InputError: row 3: bad", done.err)
+    assert re.search(r"pod 0 ended with exit code 2: InputError: row 3: bad", done.err)
     assert jobset(team, run)["status"].get("restarts", 0) == 0
 
 

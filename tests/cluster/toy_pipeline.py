@@ -97,6 +97,15 @@ def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
     return Outcome(rows_in=rows)
 
 
+def join_page(config: ToyConfig, inputs: Inputs, context: Context) -> None:
+    """Be there until the first pod is done."""
+    context.progress.note(f"pod {os.environ['NEMOFLOW_GANG']}; the first is at {_address(os.environ['NEMOFLOW_GANG_AT'])}")
+    while not context.finished():
+        if context.stopping():
+            raise Stopped("asked to stop")
+        time.sleep(0.5)
+
+
 def _address(at: str, seconds: float = 30) -> str:
     """HOST:PORT with the host's number; its name is known a moment after its pod is there."""
     host, _, port = at.partition(":")
@@ -127,6 +136,7 @@ PAGE = Step(
     inputs={"problems": Optional(Problems), "endpoint": Optional(Endpoint)},
     outputs={"page": Report},
     processes=lambda config: config.processes,
+    join=join_page,
 )
 CLOSE = Step("close", 1, ToyConfig, run_close, inputs={"endpoint": Endpoint}, effect=True)
 

@@ -34,6 +34,7 @@ from nemoflow.argo.pod import (
     volumes,
 )
 from nemoflow.errors import ConfigError
+from nemoflow.flow.gang import AT_ENV, GANG_ENV
 from nemoflow.flow.pipeline import Node
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ API_VERSION = "jobset.x-k8s.io/v1alpha2"
 JOB = "node"
 """Name of the one replicated Job."""
 PORT = 29500
-GANG, GANG_AT, INDEX, ATTEMPT = "NEMOFLOW_GANG", "NEMOFLOW_GANG_AT", "NEMOFLOW_GANG_INDEX", "NEMOFLOW_ATTEMPT"
-"""Variables of a pod: `INDEX/COUNT`, `HOST:PORT` of the first pod, and what these and the command line are made of."""
+INDEX, ATTEMPT = "NEMOFLOW_GANG_INDEX", "NEMOFLOW_ATTEMPT"
+"""Variables of which a pod's place (`flow.gang`) and its command line are made."""
 FILE_AT = "nemoflow/workflow-file"
 TOPOLOGY_AT = "kueue.x-k8s.io/podset-preferred-topology"
 DONE, FAILED = "Completed", "Failed"
@@ -69,6 +70,8 @@ def check(node: Node, cluster: Cluster, name: str, file: str) -> None:
     if pods == 1:
         return
     where = f"node {node.name}: its {node.step.processes(node.config)} processes are {pods} pods, and"
+    if node.step.join is None:
+        raise ConfigError(f"{where} one pod does the work of step {node.step.name!r}; on a pool whose pods hold all processes it can run")
     if node.shards > 1:
         raise ConfigError(f"{where} it has {node.shards} shards; 1 is right")
     if len(node.name) > NAME_CHARS or not NAME.fullmatch(node.name):
@@ -211,8 +214,8 @@ def _place(node: Node, pods: int) -> list[Object]:
     return [
         {"name": INDEX, "valueFrom": _field("annotations", INDEX_AT)},
         {"name": ATTEMPT, "valueFrom": _field("labels", ATTEMPT_AT)},
-        {"name": GANG, "value": f"$({INDEX})/{pods}"},
-        {"name": GANG_AT, "value": f"{host}:{PORT}"},
+        {"name": GANG_ENV, "value": f"$({INDEX})/{pods}"},
+        {"name": AT_ENV, "value": f"{host}:{PORT}"},
     ]
 
 
