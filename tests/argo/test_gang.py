@@ -14,9 +14,9 @@ from nemoflow.argo.lower import lower, to_yaml
 from nemoflow.argo.pod import LIMIT
 from nemoflow.artifacts import Problems
 from nemoflow.errors import ConfigError
-from nemoflow.flow.gang import AT_ENV, GANG_ENV, Gang
 from nemoflow.flow.pipeline import From, Node, Pipeline
 from nemoflow.flow.step import Step
+from nemoflow.gang import AT_ENV, GANG_ENV, Gang
 
 yaml = pytest.importorskip("yaml", reason="THE LOWERING IS NOT TESTED: the extra [argo] is not installed")
 pytest.importorskip("hera.workflows", reason="THE LOWERING IS NOT TESTED: the extra [argo] is not installed")

@@ -34,8 +34,8 @@ from nemoflow.argo.pod import (
     volumes,
 )
 from nemoflow.errors import ConfigError
-from nemoflow.flow.gang import AT_ENV, GANG_ENV
 from nemoflow.flow.pipeline import Node
+from nemoflow.gang import AT_ENV, GANG_ENV
 
 if TYPE_CHECKING:
     from hera.workflows import Resource
@@ -47,7 +47,7 @@ JOB = "node"
 """Name of the one replicated Job."""
 PORT = 29500
 INDEX, ATTEMPT = "NEMOFLOW_GANG_INDEX", "NEMOFLOW_ATTEMPT"
-"""Variables of which a pod's place (`flow.gang`) and its command line are made."""
+"""Variables of which a pod's place (`nemoflow.gang`) and its command line are made."""
 FILE_AT = "nemoflow/workflow-file"
 TOPOLOGY_AT = "kueue.x-k8s.io/podset-preferred-topology"
 DONE, FAILED = "Completed", "Failed"
