@@ -118,6 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.objects[key] = merged
         self._answer(200, merged)
 
+    def do_DELETE(self) -> None:
+        path = urlsplit(self.path).path
+        if not self._refused(path):
+            found = self.server.objects.pop(path, None)
+            self._answer(200 if found else 404, found or {"message": f"{path.rpartition('/')[2]!r} not found"})
+
     def do_POST(self) -> None:
         self._change()
 

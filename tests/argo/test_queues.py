@@ -2,16 +2,19 @@ from pathlib import Path
 
 import pytest
 from tests.argo.api_server import serving
-from tests.argo.made import cluster
+from tests.argo.made import cluster, nothing
 from tests.argo.quotas import CELL, GPU, cluster_queue, workload
-from tests.flow.toy import line
+from tests.flow.toy import CountConfig, line
 
 from nemoflow.argo.admit import check_quota
 from nemoflow.argo.api import connect
 from nemoflow.argo.outlook import ends, lets_in
 from nemoflow.argo.queues import explain, is_held, named, read_claim, read_queues, waits
 from nemoflow.argo.share import share, to_svg
+from nemoflow.artifacts import Problems
 from nemoflow.errors import ClusterRefused, ConfigError
+from nemoflow.flow.pipeline import Node, Pipeline
+from nemoflow.flow.step import Step
 
 pytest.importorskip("kubernetes", reason="QUEUES ARE NOT TESTED: the extra [argo] is not installed")
 
@@ -198,6 +201,16 @@ def test_what_can_never_be_admitted_is_refused_with_field_value_and_what_would_b
     with pytest.raises(ConfigError, match=said) as told:
         admitted(api, **pool)
     assert told.value.exit_code == 2
+
+
+def test_all_pods_of_a_node_together_must_find_room(there):
+    _, api = there
+    step = Step("wide", 1, CountConfig, nothing, outputs={"problems": Problems}, processes=lambda config: config.count)
+    pools = {"cpu": {"gpus": 2, "gpu_class": "large", "queue": "gpu"}}
+    wide, wider = (Pipeline("wide", (Node("wide", step, CountConfig(count=processes)),)) for processes in (4, 8))
+    assert check_quota(api, cluster(pools=pools), wide, "mine")[1] == []
+    with pytest.raises(ConfigError, match=r"4 pods for 8 processes: nvidia\.com/gpu: 8 can never be had by vision"):
+        check_quota(api, cluster(pools=pools), wider, "mine")
 
 
 def test_a_queue_on_a_cluster_without_kueue_is_refused(there):

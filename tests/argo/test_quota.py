@@ -72,7 +72,7 @@ def test_it_is_the_sum_that_kueue_made_of_two_teams():
     assert (quotas.most("a", CELL), quotas.most("b", CELL)) == (3, 4)
     assert quotas.obstacles("a", Ask({GPU: 3})) == []
     (said,) = quotas.obstacles("a", Ask({GPU: 9}))
-    assert said == f"{GPU}: 9 can never be had by a in one pod (h100: at most 3, 1 of it borrowed); at most 3 is right"
+    assert said == f"{GPU}: 9 can never be had by a at once (h100: at most 3, 1 of it borrowed); at most 3 is right"
     assert use(quotas, "a", 3).teams["a"].borrowed(CELL) == 1
 
 

@@ -8,7 +8,7 @@ from tests.argo.made import cluster
 from tests.argo.workflows import workflow
 from tests.conftest import free_port
 
-from nemoflow.argo.api import connect
+from nemoflow.argo.api import JOBSET, connect
 from nemoflow.argo.submit import Request, check_cluster, check_code, find_run, send, stop, workflow_name
 from nemoflow.errors import ClusterError, ClusterRefused, ConfigError, InputError
 
@@ -164,3 +164,26 @@ def test_a_runs_name_becomes_one_that_an_object_may_have(run, name):
 def test_no_token_is_shown(api):
     _, client = api
     assert "t0ken" not in repr(client) + json.dumps(REQUEST.workflow)
+
+
+def gang_request():
+    from nemoflow.argo.gang import to_text
+
+    pod = {"containers": [{"name": "main", "envFrom": [{"secretRef": {"name": "hub"}}], "args": ["{{workflow.parameters.run}}"]}]}
+    jobset = {"spec": {"replicatedJobs": [{"template": {"spec": {"template": {"spec": pod}}}}]}}
+    made = {"name": "train", "resource": {"action": "apply", "manifest": to_text(jobset)}}
+    return Request({**TEMPLATE, "spec": {**TEMPLATE["spec"], "templates": [made]}}, "one", "s3://bucket/results")
+
+
+def test_a_node_of_several_pods_needs_jobset_its_account_and_its_secrets(api):
+    server, client = api
+    with pytest.raises(ClusterRefused, match=r"train needs several pods and JobSet is not installed there \(no jobset.x-k8s.io/v1alpha2"):
+        check_cluster(client, cluster(), gang_request())
+    server.objects[JOBSET] = {"resources": [{"name": "jobsets"}]}
+    with pytest.raises(ClusterRefused, match="no serviceaccount 'nemoflow-gang'"):
+        check_cluster(client, cluster(), gang_request())
+    server.put("serviceaccounts", "nemoflow-gang")
+    with pytest.raises(ClusterRefused, match="no secret 'hub'"):
+        check_cluster(client, cluster(), gang_request())
+    server.put("secrets", "hub")
+    assert check_cluster(client, cluster(), gang_request()) == []

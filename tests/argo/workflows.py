@@ -45,3 +45,26 @@ def workflow(phase: str, *nodes: dict[str, Any], message: str = "", **spec: Any)
 
 
 DONE = ("Succeeded", "0", "")
+
+GANG_UID = "12345678-9abc-4def-8123-456789abcdef"
+
+
+def gang(phase: str, *ends: tuple[str, str, str], **spec: Any) -> dict[str, Any]:
+    """A Workflow whose one node `train` is a JobSet; `ends` are those of the pods that waited for it."""
+    made = workflow(phase, attempts("train", *ends), **spec)
+    resource = {"name": "train", "metadata": {"labels": {"nemoflow/pool": "train"}}, "resource": {"action": "apply"}}
+    dag = {"name": "dag", "dag": {"tasks": [{"template": "train"}]}}
+    made["metadata"] = {**made["metadata"], "uid": GANG_UID}
+    made["status"] = {**made["status"], "storedWorkflowTemplateSpec": {"entrypoint": "dag", "templates": [resource, dag]}}
+    return made
+
+
+def member(index: int, phase: str, code: int | None = None, message: str = "", attempt: int = 0) -> dict[str, Any]:
+    """A pod of that node's."""
+    labels = {"nemoflow/workflow": "one-abcde", "nemoflow/gang": "train", "nemoflow/step": "train"}
+    labels["jobset.sigs.k8s.io/restart-attempt"] = str(attempt)
+    ended = {"name": "main", "state": {"terminated": {"exitCode": code, "message": message}}}
+    return {
+        "metadata": {"name": f"p{index}", "labels": labels, "annotations": {"batch.kubernetes.io/job-completion-index": str(index)}},
+        "status": {"phase": phase, "containerStatuses": [] if code is None else [ended]},
+    }

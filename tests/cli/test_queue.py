@@ -166,7 +166,7 @@ def test_what_can_never_be_admitted_is_refused_and_nothing_is_sent(there, capsys
     more = ("--no-follow",) if command == "submit" else ()
     code, _, err = says(capsys, command, folder / "toy.toml", "--cluster", folder / "large.toml", *more)
     assert code == 2
-    assert "gpus = 9 of class 'large': nvidia.com/gpu: 9 can never be had by vision in one pod (h100: at most 4, 2 of it borrowed)" in err
+    assert "gpus = 9 of class 'large': nvidia.com/gpu: 9 can never be had by vision at once (h100: at most 4, 2 of it borrowed)" in err
     assert "at most 4 is right" in err
     assert server.sent("workflows") == []
     assert server.sent("workflowtemplates") == []

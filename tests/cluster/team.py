@@ -65,11 +65,14 @@ class Team:
     def api(self) -> Api:
         return connect(self.namespace, self.kubectl.kubeconfig)
 
-    def cluster_file(self, memory: str = "256Mi", retries: int = 3, tag: str = "", deadline_s: int = 600, disk: str = "8Gi") -> Path:
+    def cluster_file(
+        self, memory: str = "256Mi", retries: int = 3, tag: str = "", deadline_s: int = 600, disk: str = "8Gi", more: str = ""
+    ) -> Path:
+        """`more` is what else the pool has."""
         path = self.folder / "cluster.toml"
         registry, _, made = self.image.rpartition("/nemoflow/data:")
         values = {"registry": registry, "tag": tag or made, "namespace": self.namespace, "bucket": self.bucket}
-        path.write_text(CLUSTER.format(**values, memory=memory, retries=retries, deadline_s=deadline_s, disk=disk))
+        path.write_text(CLUSTER.format(**values, memory=memory, retries=retries, deadline_s=deadline_s, disk=disk) + more)
         return path
 
     def nemoflow(self, *args: object, timeout: float = 300, **variables: str) -> Done:
@@ -136,14 +139,19 @@ def made_team(admin: Kubectl, environment: dict[str, str], image: str, folder: P
 
 
 def _accounts(namespace: str) -> list[dict[str, Any]]:
-    group = "rbac.authorization.k8s.io"
-    metadata = {"name": "nemoflow-step", "namespace": namespace}
-    rules = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
-    reference = {"apiGroup": group, "kind": "Role", "name": "nemoflow-step"}
+    """As the chart makes them: steps report to Argo; the pod that waits for a JobSet makes it, too."""
+    report = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    jobsets = {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["get", "create", "patch"]}
+    return [*_account(namespace, "nemoflow-step", report), *_account(namespace, "nemoflow-gang", report, jobsets)]
+
+
+def _account(namespace: str, name: str, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+    group, metadata = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
+    reference = {"apiGroup": group, "kind": "Role", "name": name}
     subjects = [{"kind": "ServiceAccount", **metadata}]
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)},
         {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": metadata, "roleRef": reference, "subjects": subjects},
     ]
 

@@ -3,7 +3,9 @@
 `open` and `close` stand for a teacher: `close` says in its log what it closed.
 """
 
+import os
 import random
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -23,26 +25,29 @@ class ToyConfig(Config):
     salt: str = ""
     """Makes a run's results its own: what another run made would be reused."""
     end: str = tuning("")
-    """How to end: bad input, bug, busy, busy once, memory, wait."""
+    """How to end: bad input, bug, busy, busy once, memory, wait, wait once."""
     memory_mib: int = tuning(0)
     """Memory to take."""
     disk_mib: int = tuning(0)
     """What to write into the pod's own disk before the end."""
     blob_mib: int = tuning(0)
     """Size of a file to publish."""
+    processes: int = tuning(1)
+    """How many do the work together."""
 
 
 def _end(config: ToyConfig, context: Context) -> None:
     taken = b"x" * (config.memory_mib * 2**20)
     if config.disk_mib:
         (Path(tempfile.gettempdir()) / "filler").write_bytes(b"x" * (config.disk_mib * 2**20))
+    is_first = config.end.endswith("once") and _is_first(context)
     if config.end == "bad input":
         raise InputError("row 3: bad")
     if config.end == "bug":
         raise ValueError(f"a bug, with {len(taken)} bytes")
-    if config.end == "busy" or (config.end == "busy once" and _is_first(context)):
+    if config.end == "busy" or (config.end == "busy once" and is_first):
         raise ProviderError("the model is busy")
-    while config.end == "wait":
+    while config.end == "wait" or (config.end == "wait once" and is_first):
         if context.stopping():
             raise Stopped("asked to stop")
         time.sleep(0.05)
@@ -79,6 +84,8 @@ def run_open(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
 
 def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Count the rows, and end as told."""
+    if "NEMOFLOW_GANG_AT" in os.environ:
+        context.progress.note(f"pod {os.environ['NEMOFLOW_GANG']}; the first is at {_address(os.environ['NEMOFLOW_GANG_AT'])}")
     _end(config, context)
     rows = sum(1 for _ in inputs["problems"].rows()) if "problems" in inputs else 0
     if config.blob_mib:
@@ -88,6 +95,28 @@ def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
         return Outcome(rows_in=rows)
     outputs["page"].write_json("page.json", {"rows": rows})
     return Outcome(rows_in=rows)
+
+
+def join_page(config: ToyConfig, inputs: Inputs, context: Context) -> None:
+    """Be there until the first pod is done."""
+    context.progress.note(f"pod {os.environ['NEMOFLOW_GANG']}; the first is at {_address(os.environ['NEMOFLOW_GANG_AT'])}")
+    while not context.finished():
+        if context.stopping():
+            raise Stopped("asked to stop")
+        time.sleep(0.5)
+
+
+def _address(at: str, seconds: float = 30) -> str:
+    """HOST:PORT with the host's number; its name is known a moment after its pod is there."""
+    host, _, port = at.partition(":")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return f"{socket.gethostbyname(host)}:{port}"
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def run_close(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
@@ -100,7 +129,14 @@ MAKE = Step("make", 1, ToyConfig, run_make, outputs={"problems": Problems})
 COPY = Step("copy", 1, ToyConfig, run_copy, inputs={"problems": Problems}, outputs={"problems": Problems}, sharded=True)
 OPEN = Step("open", 1, ToyConfig, run_open, outputs={"endpoint": Endpoint}, effect=True)
 PAGE = Step(
-    "page", 1, ToyConfig, run_page, inputs={"problems": Optional(Problems), "endpoint": Optional(Endpoint)}, outputs={"page": Report}
+    "page",
+    1,
+    ToyConfig,
+    run_page,
+    inputs={"problems": Optional(Problems), "endpoint": Optional(Endpoint)},
+    outputs={"page": Report},
+    processes=lambda config: config.processes,
+    join=join_page,
 )
 CLOSE = Step("close", 1, ToyConfig, run_close, inputs={"endpoint": Endpoint}, effect=True)
 

@@ -107,6 +107,24 @@ def test_each_account_may_do_its_own_and_nothing_else(values: Path) -> None:
     }
 
 
+def test_nodes_of_several_pods_get_an_account_of_their_own_and_a_way_to_each_other_where_they_are_asked_for() -> None:
+    plain, objects = render(), render({"gangs": {"enabled": True}})
+    assert "gang" not in json.dumps([found for found in plain if found["kind"] != "WorkflowTemplate"])
+    roles = of_kind(objects, "Role")
+    assert roles["nemoflow-gang"]["rules"] == [
+        {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["get", "create", "patch"]}
+    ]
+    assert {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["list", "delete"]} in roles["nemoflow-submit"]["rules"]
+    bound = of_kind(objects, "RoleBinding")
+    for name, accounts in (("step", ["step", "teacher", "gang"]), ("gang", ["gang"])):
+        assert [subject["name"] for subject in bound[f"nemoflow-{name}"]["subjects"]] == [f"nemoflow-{account}" for account in accounts]
+    spec = of_kind(objects, "NetworkPolicy")["nemoflow-gang"]["spec"]
+    assert spec["ingress"] == [{"from": [{"podSelector": spec["podSelector"]}]}]
+    assert spec["egress"] == [{"to": [{"podSelector": spec["podSelector"]}]}]
+    labels = {"app.kubernetes.io/part-of": "nemoflow", "app.kubernetes.io/component": "step"}
+    assert spec["podSelector"] == {"matchLabels": labels, "matchExpressions": [{"key": "nemoflow/gang", "operator": "Exists"}]}
+
+
 def test_submitters_are_bound_as_what_they_are() -> None:
     binding = of_kind(render(CHART / "ci" / "full-values.yaml"), "RoleBinding")["nemoflow-submit"]
     assert binding["subjects"][1:] == [

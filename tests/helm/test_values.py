@@ -152,6 +152,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("teacher.priorityClassName", "A", "/teacher/priorityClassName"),
     ("teacher.runtimeClassName", "A", "/teacher/runtimeClassName"),
     ("teacher.serviceAnnotations", {"a": 1}, "/teacher/serviceAnnotations/a"),
+    ("gangs.enabled", "yes", "/gangs/enabled"),
     ("serviceAccounts.annotations", {"a": 1}, "/serviceAccounts/annotations/a"),
     ("submitters", ["alice"], "/submitters/0"),
     ("submitters", [{"kind": "Team", "name": "a"}], "/submitters/0/kind"),

@@ -24,10 +24,12 @@ def queued_pools(cluster: Cluster, pipeline: Pipeline, workflow: str) -> dict[st
     return found
 
 
-def ask(cluster: Cluster, pool: Pool) -> Ask:
-    """What a pod of a pool asks for at the most: with the memory of an attempt after one that ran out of it."""
-    amounts = {**resources(cluster, pool)["requests"], "memory": pool.more_memory}
-    return Ask({name: size(amount) for name, amount in amounts.items()}, node_selector(cluster, pool), tuple(tolerations(cluster, pool)))
+def ask(cluster: Cluster, pool: Pool, processes: int = 1) -> Ask:
+    """What a node asks for at the most: one pod with the memory of an attempt after one that ran out of it, or all pods of a JobSet."""
+    pods = pool.pods(processes)
+    amounts = {**resources(cluster, pool, processes // pods)["requests"], "memory": pool.more_memory if pods == 1 else pool.memory}
+    wanted = {name: pods * size(amount) for name, amount in amounts.items()}
+    return Ask(wanted, node_selector(cluster, pool), tuple(tolerations(cluster, pool)))
 
 
 def check_quota(
@@ -46,7 +48,7 @@ def check_quota(
     queues = _read(api, cluster, pools, unseen)
     if queues is None:
         return None, unseen
-    wrong = [line for name, nodes in pools.items() for line in _pool_troubles(api, queues, cluster, name, nodes)]
+    wrong = [line for name, nodes in pools.items() for line in _pool_troubles(api, queues, cluster, pipeline, name, nodes)]
     wrong += [line for name, replicas, found in teachers for line in _teacher_troubles(queues, name, replicas, found)]
     if wrong:
         raise ConfigError("this run can never be admitted: " + "; ".join(wrong))
@@ -66,7 +68,7 @@ def _read(api: Api, cluster: Cluster, pools: Mapping[str, Sequence[str]], unseen
         raise ConfigError(f"{names}: {error}; install Kueue, or leave the queue out") from None
 
 
-def _pool_troubles(api: Api, queues: Queues, cluster: Cluster, name: str, nodes: Sequence[str]) -> Iterator[str]:
+def _pool_troubles(api: Api, queues: Queues, cluster: Cluster, pipeline: Pipeline, name: str, nodes: Sequence[str]) -> Iterator[str]:
     pool = cluster.pools[name]
     where = f"pools.{name} (for {', '.join(nodes)})"
     if pool.queue not in queues.local:
@@ -77,13 +79,16 @@ def _pool_troubles(api: Api, queues: Queues, cluster: Cluster, name: str, nodes:
         yield f"{where}: priority = {pool.priority!r}: there is no such WorkloadPriorityClass; there are: {others}"
     team = queues.local[pool.queue]
     if team in queues.quotas.teams:
-        for trouble in queues.quotas.obstacles(team, ask(cluster, pool)):
-            yield f"{where}: {_field(cluster, pool, trouble)}{trouble}"
+        for processes in sorted({node.step.processes(node.config) for node in map(pipeline.node, nodes)}):
+            for trouble in queues.quotas.obstacles(team, ask(cluster, pool, processes)):
+                yield f"{where}: {_field(cluster, pool, processes, trouble)}{trouble}"
 
 
-def _field(cluster: Cluster, pool: Pool, trouble: str) -> str:
+def _field(cluster: Cluster, pool: Pool, processes: int, trouble: str) -> str:
     """Which field of the pool asks for a resource."""
     resource = trouble.partition(":")[0]
+    if pool.pods(processes) > 1:
+        return f"{pool.pods(processes)} pods for {processes} processes: "
     if pool.gpus and resource == cluster.gpu_classes[pool.gpu_class].resource:
         return f"gpus = {pool.gpus} of class {pool.gpu_class!r}: "
     return {"cpu": f"cpu = {pool.cpu!r}: ", "memory": f"memory_after_oom = {pool.more_memory!r}: "}.get(resource, "")

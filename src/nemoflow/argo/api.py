@@ -17,16 +17,19 @@ FORBIDDEN, MISSING = 403, 404
 CONNECT_S, READ_S = 2.0, 8.0
 MANAGER = "nemoflow"
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+JOBSET = "/apis/jobset.x-k8s.io/v1alpha2"
 ARGO, KUEUE, KUEUE_SEEN = "/apis/argoproj.io/v1alpha1", "/apis/kueue.x-k8s.io/v1beta2", "/apis/visibility.kueue.x-k8s.io/v1beta2"
 CORE = "/api/v1"
 CLUSTER_WIDE = ("clusterqueues", "cohorts", "resourceflavors", "workloadpriorityclasses")
 GROUPS = {
     **dict.fromkeys(("workflows", "workflowtemplates", "cronworkflows"), ARGO),
     **dict.fromkeys((*CLUSTER_WIDE, "localqueues", "workloads"), KUEUE),
+    "jobsets": JOBSET,
     "deployments": "/apis/apps/v1",
     "leases": "/apis/coordination.k8s.io/v1",
 }
 """Where kinds are that are not in the core."""
+VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
 SHOWN_CHARS = 400
 EXECUTORS = re.compile(r"^time=\S+ level=\w+ .*\bargo=true\b|^Error: exit status \d+$")
 
@@ -66,6 +69,15 @@ class Api:
     def patch(self, kind: str, name: str, body: Object) -> Object:
         """Change some fields."""
         return self._json("PATCH", self._path(kind, name), {"fieldManager": MANAGER}, body, "application/merge-patch+json")
+
+    def delete_all(self, kind: str, labels: Mapping[str, str]) -> None:
+        """Objects of the namespace that have such labels, and then what they own."""
+        for found in self.items(kind, labels):
+            try:
+                self._json("DELETE", self._path(kind, found["metadata"]["name"]), {"propagationPolicy": "Background"})
+            except ClusterRefused as error:
+                if error.status != MISSING:
+                    raise
 
     def everywhere(self, kind: str) -> list[Object]:
         """Objects of a kind in all namespaces."""
@@ -109,7 +121,7 @@ class Api:
     def _json(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None = None, content: str = "application/json"
     ) -> Object:
-        wish = f"{ {'GET': 'read', 'POST': 'create', 'PATCH': 'change'}[method] } {path.removeprefix('/apis/').removeprefix('/api/')}"
+        wish = f"{VERBS[method]} {path.removeprefix('/apis/').removeprefix('/api/')}"
         with self._explained(wish):
             response = self._send(method, path, query, body, content)
             raw = response.read()

@@ -78,6 +78,10 @@ class Pool(Config):
     """GPUs a pod."""
     gpu_class: str = ""
     """Which kind, one of [gpu_classes]; needed where `gpus` is more than 0."""
+    processes_per_pod: int = Field(0, ge=0, le=64)
+    """Where there are no GPUs: processes of a node that share a pod; 0: all of them. With GPUs a pod has one process a GPU."""
+    topology: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9./_-]{1,316})?$")] = ""
+    """Label of nodes, a level of Kueue's Topology such as a rack: pods that do one node's work together should be where it is the same."""
     node_selector: dict[str, LabelValue] = Field({})
     """Labels of its nodes."""
     tolerations: tuple[Toleration, ...] = ()
@@ -109,7 +113,20 @@ class Pool(Config):
             raise ValueError(f"gpus = {self.gpus} and gpu_class = {self.gpu_class!r}: both or none")
         if self.priority and not self.queue:
             raise ValueError(f"priority = {self.priority!r} without a queue: it says who goes first in one; name `queue` too")
+        if self.topology and not self.queue:
+            raise ValueError(f"topology = {self.topology!r} without a queue: Kueue heeds it; name `queue` too")
+        if self.processes_per_pod and self.gpus:
+            raise ValueError(f"processes_per_pod = {self.processes_per_pod} beside gpus = {self.gpus}: a pod has one a GPU; leave it out")
         return self
+
+    def pods(self, processes: int) -> int:
+        """On how many pods that many processes run; ValueError where they do not go in evenly."""
+        most = self.gpus or self.processes_per_pod or processes
+        if processes > most and processes % most:
+            what = f"gpus = {self.gpus}" if self.gpus else f"processes_per_pod = {self.processes_per_pod}"
+            right = f"{processes - processes % most} or {processes + most - processes % most}"
+            raise ValueError(f"{processes} processes do not fill pods of {what}; {right} would")
+        return max(1, processes // most)
 
 
 class ServiceAccounts(Config):
@@ -119,6 +136,8 @@ class ServiceAccounts(Config):
     """Every pod, but for those named under `steps`. Its token reaches Argo's own containers only, not the step."""
     steps: dict[str, Name] = Field({})
     """Steps that act on the cluster, such as `wake-teacher`: the step sees this account's token."""
+    gang: Name = "nemoflow-gang"
+    """Argo's container that makes a JobSet for a node of several pods and waits for it. Those pods are of `step`, and see no token."""
 
 
 class S3(Config):
@@ -215,6 +234,14 @@ class Cluster(Config):
                 f"node {node.name}: step {node.step.name!r} runs on pool {wanted!r}; the cluster file has {', '.join(self.pools)}"
             )
         return wanted
+
+    def pods(self, node: Node, workflow: str) -> int:
+        """How many pods do a node's work together; ConfigError where its processes do not go into its pool's pods."""
+        name = self.pool_name(node, workflow)
+        try:
+            return self.pools[name].pods(node.step.processes(node.config))
+        except ValueError as error:
+            raise ConfigError(f"node {node.name} on pools.{name}: {error}") from None
 
     def account(self, node: Node) -> str:
         """Service account of a node's pods."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
 
 from nemoflow.argo.api import MISSING, Api, Object
+from nemoflow.argo.members import OWNER_LABEL, culprit, gangs, how_it_ended, is_member, members, place_of
 from nemoflow.argo.state import FULL_DISK, STEP_LABEL, Row, RunState, broken_pods, hopeless, read_state
 from nemoflow.argo.submit import stop
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_TRY_AGAIN, ClusterError, ClusterRefused, InputError, RunFailed
@@ -141,11 +142,11 @@ class QuotaWords:
     _asked: float = float("-inf")
     _said: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, pods: Sequence[Object]) -> Mapping[str, str]:
-        """By the pods' names; empty where none waits, or one may not look."""
+    def of(self, pods: Sequence[Object], *, any_absent: bool = False) -> Mapping[str, str]:
+        """By the pods' names, or their JobSet's; empty where none waits, or one may not look. Pods of a JobSet that waits are absent."""
         from nemoflow.argo.queues import is_held, read_queues, waits
 
-        if not any(is_held(pod) for pod in pods):
+        if not (any_absent or any(is_held(pod) for pod in pods)):
             return {}
         if time.monotonic() - self._asked >= self.every_s:
             self._asked = time.monotonic()
@@ -160,10 +161,14 @@ def look(api: Api, name: str, quota: QuotaWords | None = None) -> tuple[RunState
     """A Workflow as it is, and what its pods wait for in vain."""
     workflow = api.get("workflows", name)
     state = read_state(workflow)
-    if not any(row.phase in ("pending", "running") for row in state.rows):
+    at_work = [row.step for row in state.rows if row.phase in ("pending", "running")]
+    together = gangs(workflow)
+    if not at_work and not (together and state.exit_code):
         return state, []
-    pods = api.items("pods", {WORKFLOW_LABEL: name})
-    return read_state(workflow, pods, waits=(quota or QuotaWords(api)).of(pods)), hopeless(pods)
+    own = _gang_pods(api, workflow)
+    pods = [*api.items("pods", {WORKFLOW_LABEL: name}), *own]
+    any_absent = any(step in together and not members(own, step) for step in at_work)
+    return read_state(workflow, pods, waits=(quota or QuotaWords(api)).of(pods, any_absent=any_absent)), hopeless(pods)
 
 
 def ended(api: Api, state: RunState) -> None:
@@ -173,9 +178,10 @@ def ended(api: Api, state: RunState) -> None:
     workflow = api.get("workflows", state.name)
     if workflow["spec"].get("shutdown"):
         raise RunFailed(f"run {state.run!r} was stopped; submit it again to go on from what is done", EXIT_TRY_AGAIN)
-    broken = broken_pods(workflow)
-    why = [f"{node.get('displayName')}: {node.get('message') or 'no message'}" for node in broken] or [state.message]
-    error = RunFailed(f"run {state.run!r} failed as workflow {state.name}: {'; '.join(why)}", state.exit_code)
+    broken, own = broken_pods(workflow), _gang_pods(api, workflow)
+    words = {name: how_it_ended(members(own, name)) for name in gangs(workflow)}
+    why = [f"{node.get('displayName')}: {words.get(node['templateName']) or node.get('message') or 'no message'}" for node in broken]
+    error = RunFailed(f"run {state.run!r} failed as workflow {state.name}: {'; '.join(why or [state.message])}", state.exit_code)
     if state.exit_code == EXIT_NO_MEMORY:
         pools = {row.pool for row in state.rows if row.phase == "failed"}
         error.add_note(
@@ -185,15 +191,24 @@ def ended(api: Api, state: RunState) -> None:
         pools = {row.pool for row in state.rows if row.phase == "failed"}
         error.add_note(f"its pod was full: raise disk of {', '.join(sorted(pools))} in the cluster file")
     for node in broken[:1]:
-        for line in _end_of_log(api, workflow, node):
+        for line in _end_of_log(api, workflow, node, own):
             error.add_note(f"{node['templateName']} | {line}")
     raise error
 
 
-def _end_of_log(api: Api, workflow: Object, node: Any) -> list[str]:
-    """The last lines of a pod, none where it is gone."""
-    pods = api.items("pods", {WORKFLOW_LABEL: workflow["metadata"]["name"], STEP_LABEL: node["templateName"]})
-    mine = [pod for pod in pods if (pod["metadata"].get("annotations") or {}).get("workflows.argoproj.io/node-id") == node["id"]]
+def _gang_pods(api: Api, workflow: Object) -> list[Object]:
+    """The pods of its JobSets."""
+    return api.items("pods", {OWNER_LABEL: workflow["metadata"]["name"]}) if gangs(workflow) else []
+
+
+def _end_of_log(api: Api, workflow: Object, node: Any, own: Sequence[Object]) -> list[str]:
+    """The last lines of a pod, of a gang that of the pod that ended it; none where it is gone."""
+    if node["templateName"] in gangs(workflow):
+        broken = culprit(members(own, node["templateName"]))
+        mine = [broken.pod] if broken else []
+    else:
+        pods = api.items("pods", {WORKFLOW_LABEL: workflow["metadata"]["name"], STEP_LABEL: node["templateName"]})
+        mine = [pod for pod in pods if (pod["metadata"].get("annotations") or {}).get("workflows.argoproj.io/node-id") == node["id"]]
     try:
         return [line for pod in mine for line in api.log(pod["metadata"]["name"], follow=False)][-LOG_LINES:]
     except ClusterError:
@@ -201,8 +216,9 @@ def _end_of_log(api: Api, workflow: Object, node: Any) -> list[str]:
 
 
 def logs(api: Api, workflow: Object, step: str, *, follow_on: bool, wait: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """The lines of a step's pods, one pod after the other; with several, each line begins with the pod's shard or attempt."""
-    labels = {WORKFLOW_LABEL: workflow["metadata"]["name"], STEP_LABEL: step}
+    """The lines of a step's pods, one pod after the other; with several, each line begins with the pod's shard, attempt or place."""
+    owner = OWNER_LABEL if step in gangs(workflow) else WORKFLOW_LABEL
+    labels = {owner: workflow["metadata"]["name"], STEP_LABEL: step}
     pods = api.items("pods", labels)
     while follow_on and not pods and not read_state(api.get("workflows", workflow["metadata"]["name"])).is_over:
         wait(LOOK_S)
@@ -210,9 +226,10 @@ def logs(api: Api, workflow: Object, step: str, *, follow_on: bool, wait: Callab
     if not pods:
         known = ", ".join(row.step for row in read_state(workflow).rows)
         raise InputError(f"step {step!r}: no pods in workflow {workflow['metadata']['name']} (any more); its steps: {known}")
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"])):
+    for pod in sorted(pods, key=lambda pod: (place_of(pod), str(pod["metadata"]["creationTimestamp"]))):
         name = (pod["metadata"].get("annotations") or {}).get("workflows.argoproj.io/node-name", "")
-        head = f"{name.rpartition('.')[2]}: " if len(pods) > 1 else ""
+        which = f"pod {place_of(pod)}" if is_member(pod) else name.rpartition(".")[2]
+        head = f"{which}: " if len(pods) > 1 else ""
         while follow_on and (pod.get("status") or {}).get("phase") == "Pending":
             wait(LOOK_S)
             pod = api.get("pods", pod["metadata"]["name"])

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from nemoflow.argo.api import Api
+from nemoflow.argo.members import gangs, jobset_of
 from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, SENT_AWAY, attempts_of
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_NO_MEMORY, EXIT_OK, EXIT_TRY_AGAIN, ClusterError
 
@@ -28,6 +29,11 @@ ENDS: dict[str, tuple[Kind, str]] = {
     str(EXIT_NO_MEMORY): ("memory", "killed, mostly for want of memory"),
 }
 """What the exit code of an attempt says."""
+GANG_ENDS: dict[str, tuple[Kind, str]] = {
+    "RestartJobSetFailurePolicyAction": ("again", "a pod was lost or asks to be tried again: all pods begin anew"),
+    "FailJobSetFailurePolicyAction": ("event", "a pod ended all of them"),
+}
+"""What reasons of a JobSet's events say."""
 NODE = re.compile(r"(?:\((?P<shard>\d+):[^()]*\))?(?:\((?P<attempt>\d+)\))?$")
 """The end of a node's name: shard and attempt."""
 USUAL = ("Scheduled", "Pulled", "Pulling", "Created", "Started", "Killing", "SuccessfulCreate", "CreatedWorkload", "FinishedWorkload")
@@ -153,8 +159,18 @@ def _of_workflow(workflow: Object, pods: Sequence[Object], events: Sequence[Obje
     mine = [event for event in events if _object_name(event).removeprefix("pod-").startswith(f"{name}-")]
     for node in attempts_of(workflow):
         yield from _of_node(node, _pods_of(node, pods, mine), said)
+    yield from _of_gangs(workflow, events)
     until = _seconds(status["finishedAt"]) if status.get("finishedAt") else float("inf")
     yield from _of_teacher(events, _seconds(workflow["metadata"]["creationTimestamp"]), until)
+
+
+def _of_gangs(workflow: Object, events: Sequence[Object]) -> Iterator[Happening]:
+    """When all pods of a JobSet began anew, and when one ended it."""
+    jobsets = {jobset_of(workflow, node): node for node in gangs(workflow)}
+    for event in events:
+        owner = event["involvedObject"]
+        if owner.get("kind") == "JobSet" and owner["name"] in jobsets and (found := GANG_ENDS.get(event["reason"])):
+            yield Happening(_stamp(_when(event)), jobsets[owner["name"]], None, None, *found)
 
 
 def _of_teacher(events: Sequence[Object], since: float, until: float) -> Iterator[Happening]:
@@ -228,6 +244,8 @@ def _end(node: Object, pod: _Pod) -> tuple[Kind, str]:
         return "done", "done"
     if node.get("phase") in ("Skipped", "Omitted"):
         return "event", f"is left out: {message}".rstrip(": ")
+    if "failure condition" in message:
+        return "failed", "its JobSet failed"
     away, why = _loss(pod, message)
     if code in (SENT_AWAY, str(EXIT_TRY_AGAIN)) and away != "lost":  # it stopped in time because it was sent away
         return away, f"{why} (exit code {code})"

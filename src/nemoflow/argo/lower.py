@@ -1,49 +1,49 @@
 """lower: a pipeline as a WorkflowTemplate of Argo; pure, nothing is read or sent.
 
-One Container template a node, one DAG whose dependencies are the pipeline's edges, shards by `withSequence`. The workflow file travels
-as a parameter that Argo writes to a file in each pod, so that a pod's command line is the one that a person types. The
-cleanup is a task of the DAG, as soon as nobody needs any more what it cleans up, and the exit handler, whatever happens.
+One Container template a node (where it needs several pods: a JobSet, `gang`), one DAG whose dependencies are the pipeline's edges, shards
+by `withSequence`. The workflow file travels as a parameter that Argo writes to a file in each pod, so that a pod's command line is the one
+that a person types. The cleanup is a task of the DAG, as soon as nobody needs any more what it cleans up, and the exit handler, whatever
+happens.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from nemoflow.argo.cluster import Cluster, Pool
+from nemoflow.argo.gang import check, gang
 from nemoflow.argo.pod import (
     BACKOFF,
-    CA_FOLDER,
-    CLAIM_WAIT_S,
-    HOLDER,
-    HOLDER_ENV,
-    LAST_WORDS,
+    FILE,
+    FOLDER,
     LIMIT,
     LOCKED,
     POD,
     RETRY_IF,
+    RUN,
     TOKEN_FOLDER,
     attempt_patch,
+    command,
+    environment,
+    environment_from,
     executor_patch,
     node_selector,
     queue_labels,
     resources,
+    shared_memory,
     tolerations,
+    volumes,
 )
 from nemoflow.errors import ConfigError
-from nemoflow.flow.command import argv
 from nemoflow.flow.pipeline import Node, Pipeline
 
 if TYPE_CHECKING:
-    from hera.workflows import Container, WorkflowTemplate
+    from hera.workflows import Container, Resource, WorkflowTemplate
 
 PREFIX = "nemoflow"
 DAG_NAME = "dag"
-FOLDER = PurePosixPath("/etc/nemoflow/workflow")
-"""Where a pod finds the workflow file."""
 NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
-RUN, ROOT, SET, FILE = (f"{{{{workflow.parameters.{name}}}}}" for name in ("run", "root", "set", "workflow"))
-SHARD, ATTEMPT, LAST_END = "{{inputs.parameters.shard}}", "{{retries}}", "{{lastRetry.exitCode}}"
+ATTEMPT = ["--attempt", "{{retries}}", "--after", "{{lastRetry.exitCode}}"]
 
 
 def lower(pipeline: Pipeline, cluster: Cluster, name: str, file: str, run: str, root: str = "") -> "WorkflowTemplate":
@@ -58,6 +58,8 @@ def lower(pipeline: Pipeline, cluster: Cluster, name: str, file: str, run: str, 
     except ImportError:
         raise ConfigError("the packages that make templates are not installed: pip install 'nemoflow[argo]'") from None
     _check(pipeline, cluster, file)
+    for node in pipeline.by_name.values():
+        check(node, cluster, name, file)
     labels = {"nemoflow/pipeline": pipeline.name, "nemoflow/team": cluster.team}
     with WorkflowTemplate(
         name=f"{PREFIX}-{name}",
@@ -77,8 +79,8 @@ def lower(pipeline: Pipeline, cluster: Cluster, name: str, file: str, run: str, 
         pod_gc=_pod_gc(cluster),
         ttl_strategy=_ttl(cluster),
     ) as template:
-        containers = {node.name: _container(node, cluster, name) for node in pipeline.by_name.values()}
-        _dag(pipeline, containers)
+        made = {node.name: _template(node, cluster, name) for node in pipeline.by_name.values()}
+        _dag(pipeline, made)
     return template
 
 
@@ -114,11 +116,8 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
             yield from _texts(part, where)
 
 
-def command(node: Node, name: str, retries: int) -> list[str]:
-    """A pod's whole command line, with the workflow's parameters in their places."""
-    shards = ["--shard", f"{SHARD}/{node.shards}"] if node.shards > 1 else []
-    tries = ["--retries", str(retries), "--attempt", ATTEMPT, "--after", LAST_END, "--last-words", LAST_WORDS]
-    return [*argv(str(FOLDER / f"{name}.toml"), node.name, RUN, ROOT, SET), *shards, "--wait", str(CLAIM_WAIT_S), *tries]
+def _template(node: Node, cluster: Cluster, name: str) -> "Container | Resource":
+    return _container(node, cluster, name) if cluster.pods(node, name) == 1 else gang(node, cluster, name)
 
 
 def _container(node: Node, cluster: Cluster, name: str) -> "Container":
@@ -127,10 +126,8 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
 
     pool_name = cluster.pool_name(node, name)
     pool = cluster.pools[pool_name]
-    program, *args = command(node, name, pool.retries)
-    environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "NEMOFLOW_IMAGE": cluster.image(node)}  # noqa: S108
-    if cluster.sees_token(node):
-        environment[HOLDER_ENV] = f"{HOLDER}/{node.name}"
+    processes = node.step.processes(node.config)
+    program, *args = command(node, name, pool.retries, ATTEMPT)
     shard = [Parameter(name="shard")] if node.shards > 1 else []
     return Container(
         name=node.name,
@@ -139,13 +136,10 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
         command=[program],
         args=args,
         inputs=[*shard, RawArtifact(name="workflow", path=str(FOLDER / f"{name}.toml"), data=FILE)],
-        env=[Env(name=key, value=value) for key, value in environment.items()],
-        env_from=[
-            m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name=cluster.s3.config)),
-            *(m.EnvFromSource(secret_ref=m.SecretEnvSource(name=secret)) for secret in cluster.secrets(node)),
-        ],
+        env=[Env(name=key, value=value) for key, value in environment(node, cluster).items()],
+        env_from=[m.EnvFromSource.model_validate(source) for source in environment_from(node, cluster)],
         labels={"nemoflow/step": node.name, "nemoflow/pool": pool_name, **queue_labels(pool)},
-        resources=m.ResourceRequirements.model_validate(resources(cluster, pool)),
+        resources=m.ResourceRequirements.model_validate(resources(cluster, pool, processes)),
         node_selector=node_selector(cluster, pool) or None,
         tolerations=[m.Toleration.model_validate(toleration) for toleration in tolerations(cluster, pool)] or None,
         service_account_name=cluster.account(node),
@@ -153,45 +147,46 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
         retry_strategy=_retry(),
         active_deadline_seconds=pool.deadline_s,
         pod_spec_patch=attempt_patch(pool),
-        **_volumes(cluster, pool, sees_token=cluster.sees_token(node)),
+        **_volumes(cluster, pool, processes, sees_token=cluster.sees_token(node)),
     )
 
 
-def _volumes(cluster: Cluster, pool: Pool, *, sees_token: bool) -> dict[str, Any]:
-    """Room for files, certificates, and an empty folder over the account's token, which is then for Argo's containers alone."""
+def _volumes(cluster: Cluster, pool: Pool, processes: int, *, sees_token: bool) -> dict[str, Any]:
+    """What a pod needs, and an empty folder over the account's token, which is then for Argo's containers alone."""
     from hera.workflows import models as m
 
-    volumes = [
-        m.Volume.model_validate({"name": "tmp", "emptyDir": {"sizeLimit": pool.disk}}),
-        m.Volume.model_validate({"name": "ca", "configMap": {"name": cluster.s3.ca, "optional": True}}),
-    ]
-    mounts = [m.VolumeMount(name="tmp", mount_path="/tmp"), m.VolumeMount(name="ca", mount_path=CA_FOLDER, read_only=True)]  # noqa: S108
+    made, mounts = volumes(cluster, pool)
+    shared, shared_mounts = shared_memory(processes)
+    made, mounts = [*made, *shared], [*mounts, *shared_mounts]
     if not sees_token:
-        volumes.append(m.Volume.model_validate({"name": "no-token", "emptyDir": {"sizeLimit": "1Mi"}}))
-        mounts.append(m.VolumeMount(name="no-token", mount_path=TOKEN_FOLDER, read_only=True))
-    return {"volumes": volumes, "volume_mounts": mounts}
+        made.append({"name": "no-token", "emptyDir": {"sizeLimit": "1Mi"}})
+        mounts.append({"name": "no-token", "mountPath": TOKEN_FOLDER, "readOnly": True})
+    return {
+        "volumes": [m.Volume.model_validate(volume) for volume in made],
+        "volume_mounts": [m.VolumeMount.model_validate(mount) for mount in mounts],
+    }
 
 
-def _dag(pipeline: Pipeline, containers: dict[str, "Container"]) -> None:
+def _dag(pipeline: Pipeline, made: dict[str, "Container | Resource"]) -> None:
     from hera.workflows import DAG
 
     with DAG(name=DAG_NAME):
         for node in pipeline.nodes:
-            _task(node, containers[node.name], {edge.node for edge in node.edges.values()})
+            _task(node, made[node.name], {edge.node for edge in node.edges.values()})
         if pipeline.cleanup:
             cleaned = {edge.node for edge in pipeline.cleanup.edges.values()}
             consumers = {consumer.name for name in cleaned for consumer in pipeline.consumers(name)}
-            _task(pipeline.cleanup, containers[pipeline.cleanup.name], cleaned | consumers)
+            _task(pipeline.cleanup, made[pipeline.cleanup.name], cleaned | consumers)
 
 
-def _task(node: Node, container: "Container", after: Iterable[str]) -> None:
+def _task(node: Node, template: "Container | Resource", after: Iterable[str]) -> None:
     from hera.workflows import Task
     from hera.workflows import models as m
 
     sequence = m.Sequence(count=m.IntOrString(root=str(node.shards))) if node.shards > 1 else None
     Task(
         name=node.name,
-        template=container,
+        template=template,
         dependencies=sorted(after) or None,
         arguments={"shard": "{{item}}"} if sequence else None,
         with_sequence=sequence,

@@ -4,15 +4,22 @@ PodSecurity `restricted` admits these pods, Argo's own containers (`init`, `wait
 """
 
 import json
+from pathlib import PurePosixPath
 from typing import Any
 
 from nemoflow.argo.cluster import Cluster, Pool
+from nemoflow.flow.command import argv
+from nemoflow.flow.pipeline import Node
 from nemoflow.flow.tries import ASKED_TO_STOP, MORE_MEMORY
 
 USER = 65532
 """The user of nemoflow's images, and of every container of a pod."""
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
 CA_FOLDER = "/etc/nemoflow-ca"
+FOLDER = PurePosixPath("/etc/nemoflow/workflow")
+"""Where a pod finds the workflow file."""
+RUN, ROOT, SET, FILE = (f"{{{{workflow.parameters.{name}}}}}" for name in ("run", "root", "set", "workflow"))
+SHARD = "{{inputs.parameters.shard}}"
 CLAIM_WAIT_S = 120
 """A pod that was lost leaves a claim that lives 90 s; its successor waits for it instead of spending an attempt."""
 
@@ -73,6 +80,41 @@ BACKOFF = {"duration": "5s", "factor": "2", "cap": "1m"}
 QUEUE_LABEL, PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
 
 
+def command(node: Node, name: str, retries: int, attempt: list[str]) -> list[str]:
+    """A pod's whole command line, with the workflow's parameters in their places; `attempt` says which attempt it is."""
+    shards = ["--shard", f"{SHARD}/{node.shards}"] if node.shards > 1 else []
+    tries = ["--retries", str(retries), *attempt, "--last-words", LAST_WORDS]
+    return [*argv(str(FOLDER / f"{name}.toml"), node.name, RUN, ROOT, SET), *shards, "--wait", str(CLAIM_WAIT_S), *tries]
+
+
+def environment(node: Node, cluster: Cluster) -> dict[str, str]:
+    """Variables of a step's container, beside those of `environment_from`."""
+    found = {"HOME": "/tmp", "TMPDIR": "/tmp", "NEMOFLOW_IMAGE": cluster.image(node)}  # noqa: S108
+    return found | ({HOLDER_ENV: f"{HOLDER}/{node.name}"} if cluster.sees_token(node) else {})
+
+
+def environment_from(node: Node, cluster: Cluster) -> list[dict[str, Any]]:
+    """Where further variables come from: settings and keys of the bucket, and keys that this node alone sees."""
+    secrets = [{"secretRef": {"name": secret}} for secret in cluster.secrets(node)]
+    return [{"configMapRef": {"name": cluster.s3.config}}, *secrets]
+
+
+def volumes(cluster: Cluster, pool: Pool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Room for files, and certificates: the volumes, and where they are mounted."""
+    made = [
+        {"name": "tmp", "emptyDir": {"sizeLimit": pool.disk}},
+        {"name": "ca", "configMap": {"name": cluster.s3.ca, "optional": True}},
+    ]
+    return made, [{"name": "tmp", "mountPath": "/tmp"}, {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True}]  # noqa: S108
+
+
+def shared_memory(processes: int, pods: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What a pod's processes hand data through, as volumes and mounts: a container's own 64 MiB are too little for NCCL."""
+    if processes * pods == 1:
+        return [], []
+    return [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{processes}Gi"}}], [{"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
+
+
 def executor_patch() -> str:
     """Patch of the pod's spec that locks Argo's own containers."""
     return json.dumps(ARGO_CONTAINERS, sort_keys=True)
@@ -85,9 +127,10 @@ def attempt_patch(pool: Pool) -> str:
     return json.dumps({"terminationGracePeriodSeconds": pool.grace_s, "containers": [main]}, sort_keys=True)
 
 
-def resources(cluster: Cluster, pool: Pool) -> dict[str, dict[str, str]]:
-    """What a first attempt asks for and may take."""
-    gpus = {cluster.gpu_classes[pool.gpu_class].resource: str(pool.gpus)} if pool.gpus else {}
+def resources(cluster: Cluster, pool: Pool, processes: int = 1) -> dict[str, dict[str, str]]:
+    """What a pod's first attempt asks for and may take: of several processes each has one GPU, a single one has all of the pool's."""
+    count = processes if pool.gpus and processes > 1 else pool.gpus
+    gpus = {cluster.gpu_classes[pool.gpu_class].resource: str(count)} if count else {}
     return {"requests": {"cpu": pool.cpu, "memory": pool.memory, **gpus}, "limits": {"memory": pool.memory, **gpus}}
 
 

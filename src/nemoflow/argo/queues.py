@@ -1,7 +1,7 @@
 """Queues: who holds what of the quota, who waits for it, and why, read from Kueue's objects.
 
-A Workload of Kueue stands for one pod. It holds the pod as it is specified, whose command line names step and run; so that is known
-of other namespaces too, where one may read their Workloads, and without reading pods.
+A Workload of Kueue stands for one pod, or for a JobSet whose pods come together. It holds the pod as it is specified, whose command line
+names step and run; so that is known of other namespaces too, where one may read their Workloads, and without reading pods.
 """
 
 import re
@@ -23,7 +23,7 @@ GATE = "kueue.x-k8s.io/admission"
 
 @dataclass(frozen=True)
 class Claim:
-    """A pod's claim to quota: granted, waiting or over."""
+    """A pod's claim to quota, or a JobSet's: granted, waiting or over."""
 
     name: str
     """Of its Workload."""
@@ -185,7 +185,8 @@ def read_claim(workload: Object, local: Mapping[str, str]) -> Claim:
     """A Workload as the API has it; `local` says which team a queue of its namespace belongs to."""
     metadata, spec, status = workload["metadata"], workload["spec"], workload.get("status") or {}
     conditions = {each["type"]: each for each in status.get("conditions") or ()}
-    pod = spec["podSets"][0]["template"]["spec"] if spec.get("podSets") else {}
+    first = spec["podSets"][0] if spec.get("podSets") else {"template": {"spec": {}}}
+    pod, pods = first["template"]["spec"], int(first.get("count") or 1)
     owner = next((each["name"] for each in metadata.get("ownerReferences") or ()), metadata["name"])
     admission = status.get("admission") or {}
     run, step = named(pod)
@@ -201,7 +202,7 @@ def read_claim(workload: Object, local: Mapping[str, str]) -> Claim:
         run=run,
         step=step,
         priority=int(spec.get("priority") or 0),
-        ask=asked(pod),
+        ask=asked(pod, pods),
         held=_held(admission),
         made=_seconds(metadata["creationTimestamp"]),
         since=granted,

@@ -150,7 +150,7 @@ class Quotas:
             lent = f", {number(most - limits.nominal)} of it borrowed" if most > limits.nominal else ""
             parts.append(f"{flavor}: {why}" if why else f"{flavor}: at most {number(most)}{lent}")
         right = f"at most {number(max(fits.values()))} is right" if any(fits.values()) else "another queue, or quota there, is right"
-        return f"{resource}: {number(amount)} can never be had by {team} in one pod ({'; '.join(parts)}); {right}"
+        return f"{resource}: {number(amount)} can never be had by {team} at once ({'; '.join(parts)}); {right}"
 
     def _below(self, cohort: str, cell: Cell) -> list[tuple[float, float]]:
         """What each child of a Cohort puts into it, and what it takes out."""
@@ -258,11 +258,11 @@ def _limits(quota: Object) -> Limits:
     return Limits(size(str(quota["nominalQuota"])), limit("borrowingLimit"), limit("lendingLimit"))
 
 
-def asked(pod: Object) -> Ask:
-    """What a pod's spec wants: the sum over its containers; what is only limited is asked for, too."""
+def asked(pod: Object, pods: int = 1) -> Ask:
+    """What so many pods of a spec want: the sum over its containers; what is only limited is asked for, too."""
     amounts: dict[str, float] = {}
     for container in pod.get("containers") or ():
         resources = container.get("resources") or {}
         for name, amount in {**(resources.get("limits") or {}), **(resources.get("requests") or {})}.items():
-            amounts[name] = amounts.get(name, 0.0) + size(str(amount))
+            amounts[name] = amounts.get(name, 0.0) + pods * size(str(amount))
     return Ask(amounts, pod.get("nodeSelector") or {}, tuple(pod.get("tolerations") or ()))

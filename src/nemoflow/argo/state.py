@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from nemoflow.argo import members
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP, EXIT_OK, EXIT_TRY_AGAIN
 
 Object = Mapping[str, Any]
@@ -35,6 +36,8 @@ SENT_AWAY = "143"
 """Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
 NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
 """The API server's, for a pod that it does not take."""
+NOT_APPLIED = re.compile(r"is forbidden|no matches for kind|is invalid")
+"""The same for a JobSet."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
 """Reasons for which a container waits until somebody changes something."""
 
@@ -83,7 +86,11 @@ def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None 
     labels = workflow["metadata"].get("labels") or {}
     phase = status.get("phase") or ""
     nodes = list(_nodes(status).values())
-    rows = tuple(_row(part, now, waits or {}) for part in _parts(workflow, nodes, pods))
+    together = members.gangs(workflow)
+    rows = tuple(
+        _of_gang(workflow, part, pods, now, waits or {}) if part.step in together else _row(part, now, waits or {})
+        for part in _parts(workflow, nodes, pods)
+    )
     return RunState(
         name=workflow["metadata"]["name"],
         uid=workflow["metadata"]["uid"],
@@ -91,7 +98,7 @@ def read_state(workflow: Object, pods: Sequence[Object] = (), now: float | None 
         phase=phase,
         message=status.get("message") or "",
         rows=tuple(map(_ended, rows)) if phase in OVER else rows,
-        exit_code=exit_code(workflow) if phase in OVER else None,
+        exit_code=exit_code(workflow, pods) if phase in OVER else None,
         started=status.get("startedAt") or workflow["metadata"]["creationTimestamp"],
     )
 
@@ -101,15 +108,16 @@ def _ended(row: Row) -> Row:
     return replace(row, phase="failed") if row.phase in ("pending", "running") else row
 
 
-def exit_code(workflow: Object) -> int:
-    """What `nemoflow run` would have ended with: 0, or the exit code of the step that failed first."""
+def exit_code(workflow: Object, pods: Sequence[Object] = ()) -> int:
+    """What `nemoflow run` would have ended with: 0, or the exit code of the step that failed first; of a gang its pods know it."""
     status = workflow.get("status") or {}
     if status.get("phase") == "Succeeded":
         return EXIT_OK
     failed = sorted(broken_pods(workflow), key=lambda node: node.get("finishedAt") or "")
     if any(FULL_DISK.search(why) or NOT_ADMITTED.search(why) for node in failed if (why := str(node.get("message") or ""))):
         return EXIT_BAD_INPUT
-    codes = [code for node in failed if (code := _code(node)) is not None]
+    together = members.gangs(workflow)
+    codes = [code for node in failed if (code := _gang_code(node, pods) if node["templateName"] in together else _code(node)) is not None]
     if codes:
         return EXIT_TRY_AGAIN if codes[0] == EXIT_GIVEN_UP else codes[0]
     if workflow["spec"].get("shutdown") or failed or "deadline" in (status.get("message") or ""):
@@ -164,6 +172,14 @@ def _code(node: Object) -> int | None:
     if text in (None, "", "0", "-1"):
         return None
     return EXIT_TRY_AGAIN if text == SENT_AWAY else int(text)
+
+
+def _gang_code(node: Object, pods: Sequence[Object]) -> int | None:
+    """Of the pod that ended a gang; None where none says so: it was deleted, or had no time left."""
+    broken = members.culprit(members.members(pods, str(node["templateName"])))
+    if broken is None:
+        return EXIT_BAD_INPUT if NOT_APPLIED.search(str(node.get("message") or "")) else None
+    return int(broken.end["exitCode"])
 
 
 @dataclass(frozen=True)
@@ -230,6 +246,20 @@ def _row(part: _Part, now: float | None, waits: Mapping[str, str]) -> Row:
         seconds=max(0.0, until - min(starts)) if starts else 0.0,
         why=_why(part, phase, waits),
     )
+
+
+def _of_gang(workflow: Object, part: _Part, pods: Sequence[Object], now: float | None, waits: Mapping[str, str]) -> Row:
+    """A row whose attempts, phase and reasons are those of the pods of the JobSet."""
+    row, found = _row(part, now, waits), members.members(pods, part.step)
+    attempts = max([row.attempts and 1, *(member.attempt + 1 for member in found)])
+    if row.phase == "failed":
+        return replace(row, attempts=attempts, why=members.how_it_ended(found) or row.why)
+    if row.phase != "running":
+        return replace(row, attempts=attempts)
+    reasons = {why_pending(member.pod) for member in found} - {""} or {waits.get(members.jobset_of(workflow, part.step), "")}
+    phase = members.phase(found)
+    why = "; ".join(sorted(reasons)) or "waiting for its pods"
+    return replace(row, attempts=attempts, phase=phase, why=why if phase == "pending" else "")
 
 
 def _phase(phases: Sequence[Phase], shards: int, attempts: Sequence[Object]) -> Phase:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nemoflow.argo.api import FORBIDDEN, MISSING, Api
+from nemoflow.argo.api import FORBIDDEN, JOBSET, MISSING, Api
 from nemoflow.argo.cluster import Cluster
+from nemoflow.argo.gang import from_text
+from nemoflow.argo.members import OWNER_LABEL, gangs
 from nemoflow.argo.state import OVER, RUN_LABEL
 from nemoflow.errors import ClusterError, ClusterRefused, ConfigError, InputError
 
@@ -82,6 +84,13 @@ def check_cluster(api: Api, cluster: Cluster, request: Request) -> list[str]:
     if not api.serves("workflowtemplates"):
         raise ClusterRefused(f"{api.host}: Argo Workflows is not installed there (no argoproj.io/v1alpha1 workflowtemplates)")
     accounts = {cluster.service_accounts.step, *cluster.service_accounts.steps.values()}
+    if together := gangs(request.template):
+        accounts.add(cluster.service_accounts.gang)
+        if not api.serves("jobsets"):
+            raise ClusterRefused(
+                f"{api.host}: {', '.join(together)} needs several pods and JobSet is not installed there "
+                f"(no {JOBSET.removeprefix('/apis/')} jobsets); install it, or ask for no more processes than a pod has GPUs"
+            )
     wanted = [("serviceaccounts", name) for name in sorted(accounts)] + [("configmaps", cluster.s3.config)]
     wanted += [("secrets", name) for name in sorted({cluster.s3.secret, *_secrets(request.template)})]
     unseen = [f"{kind}/{name}" for kind, name in wanted if not _is_there(api, kind, name)]
@@ -98,10 +107,11 @@ def check_cluster(api: Api, cluster: Cluster, request: Request) -> list[str]:
 
 def _secrets(template: Any) -> Iterator[str]:
     """Secrets that the containers of a template take variables from."""
-    for container in template["spec"].get("templates") or ():
-        for one in (container.get("container") or {}).get("envFrom") or ():
-            if "secretRef" in one:
-                yield one["secretRef"]["name"]
+    for made in template["spec"].get("templates") or ():
+        pod = {"containers": [made.get("container") or {}]}
+        if "resource" in made:
+            pod = from_text(made["resource"]["manifest"])["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+        yield from (one["secretRef"]["name"] for one in pod["containers"][0].get("envFrom") or () if "secretRef" in one)
 
 
 def _is_there(api: Api, kind: str, name: str) -> bool:
@@ -140,8 +150,15 @@ def run_of(workflow: Object) -> str:
 
 
 def stop(api: Api, run: str) -> Object | None:
-    """End a run's Workflow: its pods are asked to save and stop, its cleanup runs; None where it is over already."""
+    """End a run's Workflow: its pods are asked to save and stop, its cleanup runs; None where it is over already.
+
+    Argo ends its own pods. One that waits for a JobSet is among them, and the JobSet is not: it is deleted here, whose pods then save, too.
+    """
     workflow = find_run(api, run)
     if (workflow.get("status") or {}).get("phase") in OVER:
         return None
-    return api.patch("workflows", workflow["metadata"]["name"], {"spec": {"shutdown": "Stop"}})
+    name = workflow["metadata"]["name"]
+    stopped = api.patch("workflows", name, {"spec": {"shutdown": "Stop"}})
+    if gangs(workflow):
+        api.delete_all("jobsets", {OWNER_LABEL: name})
+    return stopped

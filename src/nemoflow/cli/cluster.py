@@ -91,11 +91,14 @@ def with_sets(rendered: Rendered, sets: str) -> tuple[Workflow, Pipeline]:
     pipeline = build_pipeline(workflow, PIPELINES)
     if shape(pipeline) != shape(rendered.pipeline):
         raise ConfigError(
-            f"--set {sets}: changes which nodes there are or how they are wired; write it into the workflow file, and submit that"
+            f"--set {sets}: changes which nodes there are, their wires or their processes; write it into the workflow file, and submit that"
         )
     return workflow, pipeline
 
 
-def shape(pipeline: Pipeline) -> list[tuple[str, str, dict[str, str]]]:
-    """Nodes and edges, without what they are configured with."""
-    return [(node.name, node.step.name, {name: str(edge) for name, edge in node.edges.items()}) for node in pipeline.by_name.values()]
+def shape(pipeline: Pipeline) -> list[tuple[str, str, int, dict[str, str]]]:
+    """Nodes, how many processes do their work, and edges, without what else they are configured with."""
+    return [
+        (node.name, node.step.name, node.step.processes(node.config), {name: str(edge) for name, edge in node.edges.items()})
+        for node in pipeline.by_name.values()
+    ]

@@ -11,11 +11,16 @@ from pathlib import Path
 
 from . import daemons
 from .network import start_forward
-from .place import ARGO, BIN, CONTAINERD, KUEUE, LAYERS, NODE_IP, REGISTRY, REGISTRY_PORT
+from .place import ARGO, BIN, CONTAINERD, JOBSET, KUEUE, LAYERS, NODE_IP, REGISTRY, REGISTRY_PORT
 from .shell import Failure
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-TAGS = {"argo": {"argoexec": ARGO, "workflow-controller": ARGO}, "kueue": {"kueue": KUEUE}, "minio": {"minio": "1"}}
+TAGS = {
+    "argo": {"argoexec": ARGO, "workflow-controller": ARGO},
+    "jobset": {"jobset": JOBSET},
+    "kueue": {"kueue": KUEUE},
+    "minio": {"minio": "1"},
+}
 """Programs that run in pods, and their tags, by the part that needs them."""
 MOST_LAYERS = 8 * 2**30
 

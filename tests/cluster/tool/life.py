@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import argo, daemons, images, kube, kueue, minio, programs
+from . import argo, daemons, images, jobset, kube, kueue, minio, programs
 from .control import start_control_plane
 from .keys import make_keys
 from .machine import install_packages, obstacles
@@ -32,6 +32,7 @@ from .shell import Failure, say, step
 PARTS = {
     "minio": (minio.install, "minio", "minio"),
     "argo": (argo.install, "argo", "workflow-controller"),
+    "jobset": (jobset.install, "jobset-system", "jobset-controller-manager"),
     "kueue": (kueue.install, "kueue-system", "kueue-controller-manager"),
 }
 """In the order of their installation: how, and the Deployment that is then waited for."""

@@ -17,9 +17,9 @@ READY = STATE / "ready"
 CONTAINERD = STATE / "containerd.sock"
 ADMIN = STATE / "admin.conf"
 
-KUBERNETES, ARGO, KUEUE, HELM, KWOK = "1.34.4", "4.0.7", "0.18.3", "4.3.1", "0.8.0"
+KUBERNETES, ARGO, KUEUE, JOBSET, HELM, KWOK = "1.34.4", "4.0.7", "0.18.3", "0.12.0", "4.3.1", "0.8.0"
 MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"
-ARGO_MODULE, KUEUE_MODULE = "github.com/argoproj/argo-workflows/v4", "sigs.k8s.io/kueue"
+ARGO_MODULE, KUEUE_MODULE, JOBSET_MODULE = "github.com/argoproj/argo-workflows/v4", "sigs.k8s.io/kueue", "sigs.k8s.io/jobset"
 OLDER_ARGO = {"3.7": ("github.com/argoproj/argo-workflows/v3", "3.7.18")}
 """Versions whose definitions are wanted for validation, and which nobody runs here."""
 

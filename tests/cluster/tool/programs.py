@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .modules import repaired_argo
-from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, KUBERNETES, KUEUE, KUEUE_MODULE, KWOK, MINIO, MODULES
+from .place import ARGO, ARGO_MODULE, BIN, CACHE, HELM, JOBSET, JOBSET_MODULE, KUBERNETES, KUEUE, KUEUE_MODULE, KWOK, MINIO, MODULES
 from .shell import run, say, step
 
 COMPONENTS = ("kubectl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
@@ -31,12 +31,14 @@ class Program:
     module: str = ""
     version: str = ""
     flags: str = ""
+    beside: str = ""
+    """A module and its version whose choice of shared modules is taken: what was compiled for its program is then used again."""
 
     @property
     def stamp(self) -> str:
         """Changes with source, version and flags."""
         own = sorted(path for path in (MODULES / self.package).glob("*") if path.is_file()) if not self.module else []
-        text = "".join(path.read_text() for path in own) or f"{self.package} {self.module} {self.version}"
+        text = "".join(path.read_text() for path in own) or f"{self.package} {self.module} {self.version} {self.beside}".rstrip()
         return hashlib.sha256((text + self.flags).encode()).hexdigest()[:12]
 
 
@@ -53,6 +55,7 @@ PROGRAMS = {
     "argo": Program(f"{ARGO_MODULE}/cmd/argo", ARGO_MODULE, f"v{ARGO}", _ARGO_FLAGS),
     "minio": Program("github.com/minio/minio", "github.com/minio/minio", MINIO),
     "kueue": Program(f"{KUEUE_MODULE}/cmd/kueue", KUEUE_MODULE, f"v{KUEUE}"),
+    "jobset": Program(JOBSET_MODULE, JOBSET_MODULE, f"v{JOBSET}", beside=f"{KUEUE_MODULE} v{KUEUE}"),
     "helm": Program("helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", f"v{HELM}", _version(_CLIENT_GO, version=KUBERNETES)),
     "kwok": Program("sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", f"v{KWOK}"),
 }
@@ -61,7 +64,7 @@ ON_DEMAND = ("kwok",)
 ALWAYS = tuple(name for name in PROGRAMS if name not in ON_DEMAND)
 
 OF_NODE = ("kube", "etcd", "dns", "pause", "registry")
-OF_PART = {"minio": ("minio",), "argo": ("argoexec", "workflow-controller"), "kueue": ("kueue",)}
+OF_PART = {"minio": ("minio",), "argo": ("argoexec", "workflow-controller"), "jobset": ("jobset",), "kueue": ("kueue",)}
 
 
 def build(names: Sequence[str] = ALWAYS) -> None:
@@ -107,6 +110,7 @@ def _compile(name: str, stamp: Path) -> None:
 def _throw_away_module(name: str, program: Program, work: Path) -> None:
     """A module that requires the exact version. `go install PACKAGE@VERSION` would ask the proxy for a list of versions besides."""
     work.mkdir(parents=True)
-    (work / "go.mod").write_text(f"module cluster/{name}\n\ngo 1.26\n\nrequire {program.module} {program.version}\n")
+    wanted = "".join(f"require {one}\n" for one in (f"{program.module} {program.version}", program.beside) if one)
+    (work / "go.mod").write_text(f"module cluster/{name}\n\ngo 1.26\n\n{wanted}")
     if program.module == ARGO_MODULE:
         run("go", "mod", "edit", f"-replace={ARGO_MODULE}={repaired_argo()}", cwd=work)
