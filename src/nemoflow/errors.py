@@ -14,6 +14,7 @@
     |-- GivenUp                  69   a passing failure (75) came back more often than the node may try again
     |-- SandboxError             75   the place where a model's code runs is away, full or broken
     |-- RankLost                 75   one of the processes that train together ended without a word
+    |   `-- PeerLost             75   and it was another pod's: no failure of this one
     |-- ClusterError             75   the API server of a cluster is away or busy
     |   `-- ClusterRefused        2   the API server says no for good: no such object, no right, not a valid one
     |-- RunFailed                 *   a run on a cluster ended without a result; ends with the exit code of the step that broke it
@@ -111,6 +112,10 @@ class RankLost(NemoflowError):
     """One of the processes that do a piece of work together ended without a word, or never came."""
 
     exit_code = EXIT_TRY_AGAIN
+
+
+class PeerLost(RankLost):
+    """The line to another process broke: that one, or its pod, was sent away or failed."""
 
 
 class ClusterError(NemoflowError):

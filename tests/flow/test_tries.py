@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.toy import line, place
 
-from nemoflow.errors import ClaimError, GivenUp, InputError, ProviderError, Stopped, StoreError
+from nemoflow.errors import ClaimError, GivenUp, InputError, PeerLost, ProviderError, RankLost, Stopped, StoreError
 from nemoflow.flow.execute import execute
 from nemoflow.flow.manifest import FailureRecord
 from nemoflow.flow.step import Shard
 from nemoflow.flow.tries import ASKED_TO_STOP, MORE_MEMORY, Tries
 
-OWN = [ProviderError("busy"), StoreError("away"), ClaimError("held")]
-OTHERS = [Stopped("asked to stop"), InputError("row 3"), None]
+OWN = [ProviderError("busy"), StoreError("away"), ClaimError("held"), RankLost("process 1 ended by SIGKILL")]
+OTHERS = [Stopped("asked to stop"), PeerLost("sent away"), InputError("row 3"), None]
 
 
 def record(passing):

@@ -7,7 +7,7 @@ ended, keeps the count of its own failures in the node's failure record, and lea
 from dataclasses import dataclass
 from pathlib import Path
 
-from nemoflow.errors import EXIT_NO_MEMORY, EXIT_TRY_AGAIN, GivenUp, NemoflowError, Stopped
+from nemoflow.errors import EXIT_NO_MEMORY, EXIT_TRY_AGAIN, GivenUp, NemoflowError, PeerLost, Stopped
 from nemoflow.flow.manifest import FailureRecord
 
 ASKED_TO_STOP = "asked to stop"
@@ -43,14 +43,17 @@ class Tries:
                 return
 
     def passing(self, before: FailureRecord | None, error: NemoflowError | None) -> int:
-        """Passing failures of the node, this one included. Being stopped is the fault of nobody, and counts as none."""
+        """Passing failures of the node, this one included."""
         earlier = before.passing if before is not None and self.attempt > 0 else 0
-        is_own = error is not None and error.exit_code == EXIT_TRY_AGAIN and not isinstance(error, Stopped)
-        return earlier + is_own
+        return earlier + _is_own(error)
 
     def judge(self, error: NemoflowError | None, passing: int) -> NemoflowError | None:
         """The error to end with: GivenUp for one passing failure too many."""
-        is_own = error is not None and error.exit_code == EXIT_TRY_AGAIN and not isinstance(error, Stopped)
-        if not is_own or self.retries is None or passing <= self.retries:
+        if not _is_own(error) or self.retries is None or passing <= self.retries:
             return error
         return GivenUp(f"{error}; given up after {passing} such failures ({self.retries} are tried again)")
+
+
+def _is_own(error: NemoflowError | None) -> bool:
+    """Whether it passes and is the attempt's own. To be stopped is the fault of nobody; to lose another pod is that pod's."""
+    return error is not None and error.exit_code == EXIT_TRY_AGAIN and not isinstance(error, Stopped | PeerLost)

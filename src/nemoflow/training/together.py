@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from nemoflow.errors import ConfigError, NemoflowError, RankLost
+from nemoflow.errors import ConfigError, NemoflowError, PeerLost, RankLost
 from nemoflow.gang import Gang
 from nemoflow.processes import cores, end_with_parent
 from nemoflow.training.course import Surroundings
@@ -25,6 +25,7 @@ from nemoflow.training.course import Surroundings
 LOOK_S = 0.2
 ARRIVAL_S = 1800.0
 """How long a pod waits for the first one: images are pulled and volumes mounted in that time."""
+HERE = "127.0.0.1"
 LINE = "gloo/transport"
 """Gloo's errors have no class of their own; this is part of the place that they name."""
 LAST_WORDS_S = 10.0
@@ -38,6 +39,7 @@ Work = Callable[..., Any]
 class Meeting:
     """Where all processes of a training meet."""
 
+    host: str
     gang: Gang
     port: int
     store: Any = None
@@ -82,9 +84,10 @@ def meeting(gang: Gang, finished: Callable[[], bool] = lambda: False, arrival_s:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is exported, not declared
 
     if gang.is_first:
-        # Nobody waits for the others here: each process does when it connects with the rest.
-        store = TCPStore(gang.host, gang.port, is_master=True, wait_for_workers=False)
-        yield Meeting(gang, store.port, store)
+        # By its own name only from elsewhere: a cluster's DNS knows it a moment later than the pod is there. Nobody waits for the others
+        # here: each process does when it connects with the rest.
+        store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
+        yield Meeting(HERE, gang, store.port, store)
         return
     deadline = time.monotonic() + arrival_s
     while not _answers(gang):
@@ -93,7 +96,7 @@ def meeting(gang: Gang, finished: Callable[[], bool] = lambda: False, arrival_s:
             return
         if time.monotonic() > deadline:
             raise RankLost(f"the first pod was not to be met at {gang.host}:{gang.port} in {arrival_s:.0f} s")
-    yield Meeting(gang, gang.port)
+    yield Meeting(gang.host, gang, gang.port)
 
 
 def _answers(gang: Gang) -> bool:
@@ -119,7 +122,7 @@ def together(work: Work, around: Surroundings, processes: int, at: Meeting, thre
     crew: list[_Member] = []
     try:
         for local in range(count):
-            seat = Seat(at.gang.index * count + local, processes, local, count, at.gang.host, at.port, threads or max(1, cores() // count))
+            seat = Seat(at.gang.index * count + local, processes, local, count, at.host, at.port, threads or max(1, cores() // count))
             ours, theirs = context.Pipe()
             process = context.Process(target=_take_part, args=(work, told, seat, theirs, stop), daemon=True)
             process.start()
@@ -240,14 +243,14 @@ def _take_part(work: Work, told: Surroundings, seat: Seat, link: Connection, sto
     _say(link, "done", result)
 
 
-def _lost(error: BaseException, seat: Seat) -> RankLost | None:
+def _lost(error: BaseException, seat: Seat) -> PeerLost | None:
     """What an error means that came from the line to another process; None for all other errors."""
     from torch.distributed import DistError
 
     if not isinstance(error, DistError) and not (isinstance(error, RuntimeError) and LINE in str(error)):
         return None
     first = str(error).partition("\n")[0]
-    return RankLost(f"process {seat.index} of {seat.count} lost another; the next attempt goes on from the newest checkpoint: {first}")
+    return PeerLost(f"process {seat.index} of {seat.count} lost another; the next attempt goes on from the newest checkpoint: {first}")
 
 
 def _connected(work: Work, told: Surroundings, seat: Seat, link: Connection, stop: Any) -> Any:
