@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemoflow.training.reward import PARTS, form, parts_of
+from nemoflow.prompts.stops import stops_of
+from nemoflow.training.reward import PARTS, form, parts_of, reward_functions
+from nemoflow.training.tokenizer import build_tokenizer
 
 GOOD = "3 + 4 = 7\n</think>\n\\boxed{7}"
 
@@ -46,6 +48,15 @@ def test_form_counts_what_is_in_place_from_the_front(response, thirds):
 
 def test_form_does_not_pay_an_end_that_the_limit_made():
     assert form(GOOD, is_cut=True) == round(2 / 3, 6)
+
+
+def test_a_response_that_ends_with_any_of_the_models_own_ends_is_no_more_cut_off_than_in_evaluation():
+    tokenizer = build_tokenizer([])
+    end_of_turn, end_of_text = tokenizer.convert_tokens_to_ids(["<|im_end|>", "</s>"])
+    right, *_ = reward_functions(tokenizer, 64, stops_of(tokenizer, [end_of_text]))
+    said = tokenizer.encode(GOOD, add_special_tokens=False)
+    ids = [said + [end_of_turn], said + [end_of_text], said]
+    assert right(completion_ids=ids, statement=["What is 3 + 4?"] * 3, gold=["7"] * 3) == [1.0, 1.0, 0.0]
 
 
 @given(response=st.text(alphabet="ab 7\n</think>\\boxed{}", max_size=80), used=st.floats(0, 1), is_cut=st.booleans())

@@ -61,6 +61,8 @@ class ReinforceConfig(Config):
     """The same for a rise."""
     loss: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = "dapo"
     """How tokens are averaged: by response, over the step, by the longest possible response, over the micro batch."""
+    scale: Literal["none", "group", "batch"] = "group"
+    """What a response's lead over its group is divided by."""
     weights: Weights = Weights()
     """What the parts of the reward count."""
     kinds: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field({})

@@ -7,7 +7,7 @@ Right by the contest's metric counts only for responses that came to their end: 
 off, and a policy that is paid for luck learns to ramble. Concise counts for right responses only, or the shortest answer would be none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nemoflow.answers.boxed import ends_with_box, last_box
@@ -45,16 +45,19 @@ def form(response: str, is_cut: bool) -> float:
     return round((is_closed + has_box + (has_box and not is_cut and ends_with_box(final))) / 3, 6)
 
 
-def reward_functions(tokenizer: Any, max_new_tokens: int) -> list[Any]:
-    """One function a part, as TRL's GRPOTrainer calls them; their names are those of the parts."""
-    return [_function(name, tokenizer, max_new_tokens) for name in PARTS]
+def reward_functions(tokenizer: Any, max_new_tokens: int, stops: Collection[int]) -> list[Any]:
+    """One function a part, as TRL's GRPOTrainer calls them; their names are those of the parts.
+
+    A response whose last token is none of `stops` was cut off, as evaluation has it.
+    """
+    return [_function(name, tokenizer, max_new_tokens, stops) for name in PARTS]
 
 
-def _function(name: str, tokenizer: Any, max_new_tokens: int) -> Any:
+def _function(name: str, tokenizer: Any, max_new_tokens: int, stops: Collection[int]) -> Any:
     def reward(*, completion_ids: Sequence[Sequence[int]], statement: Sequence[str], gold: Sequence[str], **others: Any) -> list[float]:
-        texts = tokenizer.batch_decode(completion_ids, skip_special_tokens=True)
+        texts = tokenizer.batch_decode(completion_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return [
-            parts_of(text, asked, answer, len(ids) / max_new_tokens, not ids or ids[-1] != tokenizer.eos_token_id)[name]
+            parts_of(text, asked, answer, len(ids) / max_new_tokens, not ids or ids[-1] not in stops)[name]
             for text, asked, answer, ids in zip(texts, statement, gold, completion_ids, strict=True)
         ]
 
