@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", default="reinforce", help="name of the run within it")
     options = parser.parse_args(arguments)
     missed = []
-    print("| seed | steps | reward, first and last tenth | right of the samples | held-out before | after | gain in points, 95 % | s | all s |")
+    print("| seed | steps | reward, first and last tenth | right of the samples | held-out before | after | gain, 95 % | s | all s |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         for seed in options.seeds:

@@ -20,7 +20,7 @@ from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_che
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
-from nemoflow.training.reward import PARTS, reward_functions
+from nemoflow.training.reward import PARTS, Scores, reward_functions
 from nemoflow.training.sft import load_base
 from nemoflow.training.snapshots import trained
 from nemoflow.training.targets import TargetReport, report_targets
@@ -46,8 +46,6 @@ class GrpoRecipe:
     temperature: float
     top_p: float
     beta: float
-    clip: float
-    clip_high: float
     loss: str
     scale: str
     weights: Mapping[str, float]
@@ -155,7 +153,7 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
     )
     trainer = GRPOTrainer(
         model=model,
-        reward_funcs=reward_functions(tokenizer, recipe.max_new_tokens, stops),
+        reward_funcs=reward_functions(Scores(tokenizer, recipe.max_new_tokens, stops), recipe.weights, recipe.samples),
         args=_arguments(recipe, partial),
         train_dataset=Dataset.from_list([{"prompt": _turns(ask.statement), "statement": ask.statement, "gold": ask.gold} for ask in asks]),
         processing_class=tokenizer,
@@ -180,8 +178,6 @@ def _arguments(recipe: GrpoRecipe, output: Path) -> Any:
         shuffle_dataset=False,
         disable_dropout=True,
         beta=recipe.beta,
-        epsilon=recipe.clip,
-        epsilon_high=recipe.clip_high,
         loss_type=recipe.loss,
         scale_rewards=recipe.scale,
         reward_weights=[recipe.weights[name] for name in PARTS],
