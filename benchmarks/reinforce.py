@@ -36,7 +36,7 @@ LEAST_GAIN = 10.0
 RECIPE: dict[str, Any] = {
     "make-problems.train": {"numeral": 600},
     "make-problems.eval": {"numeral": 300},
-    "train.epochs": 1.0,
+    "train.epochs": 0.95,
     "reinforce.kinds": {"numeral": 1},
     "reinforce.level": "easy",
     "reinforce.steps": 60,
@@ -44,7 +44,7 @@ RECIPE: dict[str, Any] = {
     "reinforce.samples": 8,
     "reinforce.micro_batch": 64,
     "reinforce.max_new_tokens": 96,
-    "reinforce.learning_rate": 1e-3,
+    "reinforce.learning_rate": 3e-4,
     "reinforce.warmup": 4,
     "reinforce.adam_beta2": 0.98,
     "reinforce.precision": "fp32",

@@ -58,8 +58,8 @@ class ReinforceConfig(Config):
     loss: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = "dapo"
     """How tokens are averaged: by response, over the step, by the longest possible response, over the micro batch."""
     scale: Literal["none", "group", "batch"] = "none"
-    """What a response's lead over its group is divided by: nothing, or the spread of rewards in its group, or over the step. With `group`
-    a hair's breadth between wrong responses counts as much as right against wrong, and the reward need not rise (docs/train.md)."""
+    """What a response's lead over its group is divided by: nothing, or the spread of rewards in its group, or over the step. Divided by the
+    group's, a hair's breadth between two right responses pushes as hard as right against wrong."""
     weights: Weights = Weights()
     """What the parts of the reward count."""
     kinds: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field({})
