@@ -36,7 +36,7 @@ from nemoflow.steps import EVALUATE, MAKE_PROBLEMS, MAKE_STUDENT, REINFORCE, TRA
 from nemoflow.store import Store, open_store, read_rows
 
 LEAST_GAIN = 10.0
-EPOCHS, RIGHT_AT_START = (0.85, 1.0, 1.15, 1.3, 1.5), 0.25
+EPOCHS, RIGHT_AT_START = (0.85, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5), 0.25
 """Passes over the traces, of which the first is taken that comes to this accuracy."""
 RECIPE: dict[str, Any] = {
     "make-problems.train": {"numeral": 600},
