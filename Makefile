@@ -92,6 +92,7 @@ benchmarks: setup $(filter .uv/bin/uv,$(UV))  ## Every claim of docs/benchmarks.
 	.venv/bin/python benchmarks/packing.py
 	.venv/bin/python benchmarks/training_layout.py
 	.venv/bin/python benchmarks/quantised_memory.py
+	.venv/bin/python -m benchmarks.reinforce
 	.venv/bin/python benchmarks/noop_rerun.py
 	.venv/bin/python benchmarks/demo_result.py
 	.venv/bin/python benchmarks/demo_accuracy.py --seeds 14 15 16 --shuffled

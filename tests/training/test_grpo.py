@@ -100,6 +100,23 @@ def test_each_part_of_the_reward_is_logged_and_the_parts_add_up_by_their_weights
         assert row["reward"] == pytest.approx(sum(weights[part] * row[part] for part in weights), abs=1e-5)
 
 
+def test_groups_whose_samples_are_all_alike_are_known_as_such_whatever_the_reward_that_they_share(tmp_path, taught):
+    weights = {"right": 0.0, "format": 0.0, "concise": 0.0, "no_leak": 0.4}
+    result = reinforce(taught, tmp_path / "checkpoints", tmp_path / "out", weights=weights, steps=2, samples=8, micro_batch=16)
+    assert [row["even"] for row in result.log] == [1.0, 1.0]
+
+
+def test_a_part_of_the_reward_that_weighs_half_as_much_pushes_half_as_hard(tmp_path, taught):
+    norms = []
+    for format_weight in (1.0, 0.5):
+        weights = {"right": 1.0, "format": format_weight, "concise": 0.1, "no_leak": 0.2}
+        folder = tmp_path / str(format_weight)
+        result = reinforce(taught, tmp_path / f"{folder}-c", folder, weights=weights, steps=1, prompts=4, samples=8, micro_batch=32)
+        assert result.log[0]["right"] == 0 < result.log[0]["format"]
+        norms.append(result.log[0]["grad_norm"])
+    assert norms[0] == pytest.approx(2 * norms[1], rel=1e-3)
+
+
 def test_puzzles_come_in_turns_without_end_and_a_longer_draw_begins_with_a_shorter_one():
     kinds = {"unit": 1, "numeral": 2}
     short, long = (list(islice(puzzle_asks(kinds, 5, "easy"), count)) for count in (9, 60))

@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemoflow.training.reward import PARTS, form, parts_of
+from nemoflow.prompts.stops import stops_of
+from nemoflow.training.reward import PARTS, Scores, even_share, form, parts_of, reward_functions
+from nemoflow.training.tokenizer import build_tokenizer
 
 GOOD = "3 + 4 = 7\n</think>\n\\boxed{7}"
 
@@ -46,6 +48,38 @@ def test_form_counts_what_is_in_place_from_the_front(response, thirds):
 
 def test_form_does_not_pay_an_end_that_the_limit_made():
     assert form(GOOD, is_cut=True) == round(2 / 3, 6)
+
+
+def test_a_response_that_ends_with_any_of_the_models_own_ends_is_no_more_cut_off_than_in_evaluation():
+    tokenizer = build_tokenizer([])
+    end_of_turn, end_of_text = tokenizer.convert_tokens_to_ids(["<|im_end|>", "</s>"])
+    scores = Scores(tokenizer, 64, stops_of(tokenizer, [end_of_text]))
+    said = tokenizer.encode(GOOD, add_special_tokens=False)
+    rows = scores.of([[*said, end_of_turn], [*said, end_of_text], said], ["What is 3 + 4?"] * 3, ["7"] * 3)
+    assert [row["right"] for row in rows] == [1.0, 1.0, 0.0]
+
+
+def test_functions_say_the_parts_of_the_responses_that_they_are_asked_for():
+    tokenizer = build_tokenizer([])
+    functions = reward_functions(Scores(tokenizer, 64, [tokenizer.eos_token_id]), dict.fromkeys(PARTS, 1.0), 2)
+    logged = []
+    for text in (GOOD, "7"):
+        ids = [[*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]] * 2
+        asked = {
+            "completion_ids": ids,
+            "statement": ["What is 3 + 4?"] * 2,
+            "gold": ["7"] * 2,
+            "log_metric": lambda *told: logged.append(told),
+        }
+        expected = parts(text, used=len(ids[0]) / 64)
+        assert {function.__name__: function(**asked) for function in functions} == {part: [expected[part]] * 2 for part in PARTS}
+    assert logged == [("even", 1.0)] * 2
+
+
+@given(groups=st.lists(st.lists(st.sampled_from([0.2, 0.4, 0.4 + 0.1 * 3 / 7680, 1.4]), min_size=8, max_size=8), min_size=1, max_size=5))
+def test_a_group_is_even_where_all_its_rewards_are_the_same_and_no_other(groups):
+    rewards = [reward for group in groups for reward in group]
+    assert even_share(rewards, 8) == sum(len(set(group)) == 1 for group in groups) / len(groups)
 
 
 @given(response=st.text(alphabet="ab 7\n</think>\\boxed{}", max_size=80), used=st.floats(0, 1), is_cut=st.booleans())

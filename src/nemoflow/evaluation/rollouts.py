@@ -29,9 +29,8 @@ from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.form import Form
 from nemoflow.prompts.modes import has_python
 from nemoflow.prompts.render import render_turns
+from nemoflow.prompts.stops import stops_of
 from nemoflow.records import Problem, Trace
-
-END_OF_TURN = "<|im_end|>"
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 Load = Callable[[Path, Any, str], Any]
@@ -246,19 +245,6 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         except (RuntimeError, ValueError, UserWarning) as error:
             why = " ".join(str(error).split())[:300]
             raise InputError(f"{adapter}: the adapter does not fit the base model {model.config.name_or_path}: {why}") from None
-
-
-def stops_of(tokenizer: Any, configured: int | list[int] | None) -> tuple[int, ...]:
-    """The end of a turn, and whatever the model itself ends a text with."""
-    own = configured if isinstance(configured, list) else [configured]
-    turn = tokenizer.convert_tokens_to_ids(END_OF_TURN)
-    turn = None if turn == tokenizer.unk_token_id else turn
-    found = sorted({token for token in (*own, tokenizer.eos_token_id, turn) if token is not None})
-    if not found:
-        raise InputError(
-            f"{tokenizer.name_or_path}: its tokenizer has neither {END_OF_TURN!r} nor an end-of-text token; a response would never end"
-        )
-    return tuple(found)
 
 
 def _padding(tokenizer: Any, stops: tuple[int, ...]) -> int:

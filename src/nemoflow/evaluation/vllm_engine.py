@@ -17,7 +17,8 @@ from nemoflow.answers.boxed import Revision
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.evaluation.asks import Answered, Ask, Drawing, key_of, trace_of
 from nemoflow.evaluation.kept import KeptBatches
-from nemoflow.evaluation.rollouts import encode, stops_of
+from nemoflow.evaluation.rollouts import encode
+from nemoflow.prompts.stops import stops_of
 from nemoflow.records import Trace
 
 PORTION = 4

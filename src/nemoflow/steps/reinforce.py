@@ -55,12 +55,11 @@ class ReinforceConfig(Config):
     """Likeliest tokens of together this share are drawn from."""
     beta: float = Field(0.0, ge=0, allow_inf_nan=False)
     """Weight of the penalty for leaving the adapter that was handed in (KL); 0 holds no second adapter."""
-    clip: float = Field(0.2, gt=0, lt=1)
-    """How far a token's probability may fall in a step before it is pushed no further."""
-    clip_high: float = Field(0.28, gt=0, le=10)
-    """The same for a rise."""
     loss: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = "dapo"
     """How tokens are averaged: by response, over the step, by the longest possible response, over the micro batch."""
+    scale: Literal["none", "group", "batch"] = "none"
+    """What a response's lead over its group is divided by: nothing, or the spread of rewards in its group, or over the step. Divided by the
+    group's, a hair's breadth between two right responses pushes as hard as right against wrong."""
     weights: Weights = Weights()
     """What the parts of the reward count."""
     kinds: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field({})
@@ -180,7 +179,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
 
 REINFORCE = Step(
     name="reinforce",
-    version=2,
+    version=3,
     config=ReinforceConfig,
     run=run,
     inputs={"adapter": Adapter, "model": Model, "problems": MayBeLeftOut(Problems)},

@@ -15,11 +15,12 @@ from nemoflow.errors import InputError
 from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
+from nemoflow.prompts.stops import stops_of
 from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
-from nemoflow.training.reward import PARTS, reward_functions
+from nemoflow.training.reward import PARTS, Scores, reward_functions
 from nemoflow.training.sft import load_base
 from nemoflow.training.snapshots import trained
 from nemoflow.training.targets import TargetReport, report_targets
@@ -45,9 +46,8 @@ class GrpoRecipe:
     temperature: float
     top_p: float
     beta: float
-    clip: float
-    clip_high: float
     loss: str
+    scale: str
     weights: Mapping[str, float]
     learning_rate: float
     schedule: str
@@ -145,13 +145,15 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
     from trl import GRPOTrainer
 
     need_same_prefix(tokenizer, asks[0].statement)
+    stops = stops_of(tokenizer, model.generation_config.eos_token_id)
+    model.generation_config.eos_token_id = list(stops)
     partial, complete = lay_out_checkpoints(around.checkpoints)
     watch = make_policy_watch(
         PolicyWatched(complete, LiveLog(around.checkpoints / LIVE), around.saved, around.started, around.advanced, around.stopping)
     )
     trainer = GRPOTrainer(
         model=model,
-        reward_funcs=reward_functions(tokenizer, recipe.max_new_tokens),
+        reward_funcs=reward_functions(Scores(tokenizer, recipe.max_new_tokens, stops), recipe.weights, recipe.samples),
         args=_arguments(recipe, partial),
         train_dataset=Dataset.from_list([{"prompt": _turns(ask.statement), "statement": ask.statement, "gold": ask.gold} for ask in asks]),
         processing_class=tokenizer,
@@ -176,9 +178,8 @@ def _arguments(recipe: GrpoRecipe, output: Path) -> Any:
         shuffle_dataset=False,
         disable_dropout=True,
         beta=recipe.beta,
-        epsilon=recipe.clip,
-        epsilon_high=recipe.clip_high,
         loss_type=recipe.loss,
+        scale_rewards=recipe.scale,
         reward_weights=[recipe.weights[name] for name in PARTS],
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,

@@ -22,7 +22,7 @@ FIGURES = {
     **{part: f"rewards/{part}/mean" for part in PARTS},
     "tokens": "completions/mean_length",
     "cut": "completions/clipped_ratio",
-    "even": "frac_reward_zero_std",
+    "even": "even",
     "entropy": "entropy",
     "kl": "kl",
 }

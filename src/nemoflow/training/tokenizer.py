@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "<|im_start|>", "<|im_end|>")
+from nemoflow.prompts.stops import END_OF_TURN
+
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "<|im_start|>", END_OF_TURN)
 """Their ids are their positions; 0, 1 and 2 are pad, bos and eos as in Nemotron 3."""
 MARKS = ("<think>", "</think>", "\\boxed{", "system\n", "user\n", "assistant\n")
 """One token each, kept when special tokens are skipped, since the metric reads them."""
-END_OF_TURN = "<|im_end|>"
 
 CHAT_TEMPLATE = """{%- if messages and messages[0]['role'] == 'system' -%}
 {%- set system, turns = messages[0]['content'], messages[1:] -%}
