@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from nemoflow.store.s3 import S3Store
+from nemoflow.store.s3_server import Server
+
 HERE = Path(__file__).parents[2]
 CHART = HERE / "helm" / "nemoflow"
 IMAGES = HERE / "build" / "images" / "images.json"
@@ -89,5 +92,25 @@ class Release:
             if path.is_dir():
                 os.chown(path, USER, USER)
 
+    @property
+    def root(self) -> str:
+        return f"s3://{self.bucket}/results"
+
+    def cluster_toml(self) -> str:
+        """The committed cluster.toml with this release's names, its small pools for the reduced demo."""
+        built = json.loads(IMAGES.read_text())
+        registry = built["images"]["data"]["reference"].partition("/nemoflow/")[0]
+        text = (HERE / "workflows" / "cluster.toml").read_text()
+        for key, value in {"registry": registry, "tag": built["tag"], "namespace": self.namespace, "root": self.root}.items():
+            line = next(line for line in text.splitlines() if line.startswith(f"{key} = "))
+            text = text.replace(line, f'{key} = "{value}"')
+        return text.replace("[workflows.demo]", "[workflows.reduced]")
+
     def remove(self) -> None:
         self.kubectl("delete", "namespace", self.namespace, "--wait=false")
+
+    def remove_bucket(self) -> None:
+        server = Server.from_environment(self.environment)
+        for entry in S3Store(server, self.bucket, "").list(""):
+            server.client().remove_object(self.bucket, entry.key)
+        server.client().remove_bucket(self.bucket)

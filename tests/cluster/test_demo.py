@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cluster.release import HERE, IMAGES, Release
 
-from nemoflow.store.s3 import S3Store
 from nemoflow.store.s3_server import Server
 
 if TYPE_CHECKING:
@@ -45,29 +44,15 @@ def release(cluster: "Cluster") -> Iterator[Release]:
     made.give_keys()
     made.install(teacher__solver={"errorRate": 0.2, "seed": 3})
     yield made
-    server = Server.from_environment(made.environment)
-    for entry in S3Store(server, made.bucket, "").list(""):
-        server.client().remove_object(made.bucket, entry.key)
-    server.client().remove_bucket(made.bucket)
+    made.remove_bucket()
     made.remove()
 
 
 @pytest.fixture(scope="module")
 def cluster_file(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed one with this release's names."""
-    built = json.loads(IMAGES.read_text())
-    registry = built["images"]["data"]["reference"].partition("/nemoflow/")[0]
-    text = (HERE / "workflows" / "cluster.toml").read_text()
-    for key, value in {"registry": registry, "tag": built["tag"], "namespace": release.namespace, "root": root(release)}.items():
-        line = next(line for line in text.splitlines() if line.startswith(f"{key} = "))
-        text = text.replace(line, f'{key} = "{value}"')
     path = tmp_path_factory.mktemp("team") / "cluster.toml"
-    path.write_text(text.replace("[workflows.demo]", "[workflows.reduced]"))
+    path.write_text(release.cluster_toml())
     return path
-
-
-def root(release: Release) -> str:
-    return f"s3://{release.bucket}/results"
 
 
 def nemoflow(environment: dict[str, str], *args: object) -> str:
@@ -118,6 +103,6 @@ def test_a_cluster_and_a_laptop_make_the_same_submission_and_a_change_of_trainin
 
     change = '{"train.learning_rate": 4e-3}'
     nemoflow(environment, "submit", WORKFLOW, "--cluster", cluster_file, "--run", "second", "--set", change)
-    nodes = json.loads(nemoflow(environment, "show", "second", "--root", root(release), "--json"))["nodes"]
+    nodes = json.loads(nemoflow(environment, "show", "second", "--root", release.root, "--json"))["nodes"]
     worked = {node["node"] for node in nodes if not node["reused_from"]}
     assert worked - {"wake-teacher", "release-teacher"} == CHANGED
