@@ -43,7 +43,7 @@ RECIPE: dict[str, Any] = {
     "make-problems.eval": {"numeral": 300},
     "reinforce.kinds": {"numeral": 1},
     "reinforce.level": "easy",
-    "reinforce.steps": 60,
+    "reinforce.steps": 120,
     "reinforce.prompts": 8,
     "reinforce.samples": 8,
     "reinforce.micro_batch": 64,
