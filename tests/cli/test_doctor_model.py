@@ -84,7 +84,8 @@ def test_json_holds_targets_plan_and_what_fits(contest, says):
     assert "h100" in shown["fits"]
     assert shown["gpu"]["hours"] == pytest.approx(3 * 1_000_000 / shown["gpu"]["tokens_per_second"] / 3600)
     code, out, _ = says(contest, "--gpu", "l40s", "--set", '{"train.quantization": "none"}', "--json")
-    assert (code, json.loads(out)["gpu"]["remedies"]) == (2, ["train.quantization nf4"])
+    together = "2 such GPUs (train.processes 2, train.sharding base)"
+    assert (code, json.loads(out)["gpu"]["remedies"]) == (2, ["train.quantization nf4", together])
 
 
 def test_the_plan_stands_beside_what_a_run_measured(contest, tmp_path, says):
