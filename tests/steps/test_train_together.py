@@ -93,7 +93,7 @@ def test_two_pods_of_which_one_was_killed_end_with_the_bytes_of_one_that_nobody_
     """The random numbers of both processes come back, or the order of rows would differ; the pod that is left says: try again."""
     pods = Pods(tmp_path, base)
     first, second = pods.start()
-    wait_for(pods.root, "checkpoint-4", 400)
+    wait_for(pods.root, "complete/checkpoint-4", 400)
     second.kill()
     assert "lost another" in first.communicate(timeout=300)[1]
     second.communicate(timeout=60)
