@@ -94,8 +94,9 @@ def test_both_stages_of_a_reinforced_adapter_stand_in_a_notebook_and_the_last_on
 
 
 def test_what_decided_the_result_stands_in_a_notebook_and_where_it_was_made_does_not(tmp_path):
-    """An evaluation by a server of the team's own, and a training that told a tracker of itself."""
-    train = TrainConfig(r=8, track=("wandb",), checkpoint_every=7).model_dump(mode="json")
+    """An evaluation by a server of the team's own, and a training on four GPUs that told a tracker of itself."""
+    spread = {"processes": 4, "sharding": "base", "quantization": "none"}
+    train = TrainConfig(r=8, track=("wandb",), checkpoint_every=7, **spread).model_dump(mode="json")
     evaluate = EvaluateConfig(
         engine="endpoint", url="http://team.internal:8000/v1", api_key_env="TEAM_KEY", served_model="m", temperature=0.6
     )
@@ -106,7 +107,12 @@ def test_what_decided_the_result_stands_in_a_notebook_and_where_it_was_made_does
     assert "'temperature': 0.6" in texts[0]
     assert "'r': 8" in texts[1]
     assert "'checkpoint_every': 7" in texts[1]
-    assert not any(word in text for text in texts for word in ("team.internal", "TEAM_KEY", "wandb", "endpoint", "served_model"))
+    assert "'quantization': 'none'" in texts[1]
+    assert not any(
+        word in text
+        for text in texts
+        for word in ("'processes'", "sharding", "team.internal", "TEAM_KEY", "wandb", "endpoint", "served_model")
+    )
 
 
 REWARD = {**BRIEF, "steps": 2, "base_name": ""}

@@ -143,6 +143,14 @@ def test_a_pod_whose_work_is_done_elsewhere_does_not_wait_for_the_first():
         assert at is None
 
 
+def test_a_pod_that_waits_for_the_first_hears_a_stop():
+    with (
+        pytest.raises(Stopped, match="before the first of 2 pods was to be met"),
+        meeting(Gang(1, 2, "127.0.0.1", 9), stopping=lambda: True),
+    ):
+        pass
+
+
 def test_a_first_pod_that_never_comes_is_told_of():
     with pytest.raises(RankLost, match=r"not to be met at 127\.0\.0\.1:9 in 0 s"), meeting(Gang(1, 2, "127.0.0.1", 9), arrival_s=0.3):
         pass

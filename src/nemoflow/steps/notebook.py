@@ -96,11 +96,12 @@ def _made(manifest: Manifest | None) -> Made:
 def _recipe(manifest: Manifest | None, cls: type[Config]) -> dict[str, Any]:
     """What decided a node's result, and how much it held at once; empty, for the defaults, where it is not known.
 
-    Where it ran (servers, variables with keys, trackers) is of another place, and none of Kaggle's business.
+    Where it ran (servers, variables with keys, trackers) is of another place, and none of Kaggle's business; nor is on how many GPUs, which
+    leaves the rows of a step as they are.
     """
     if manifest is None:
         return {}
-    told = {name: value for name, value in manifest["config"].items() if name in cls.model_fields}
+    told = {name: value for name, value in manifest["config"].items() if name in cls.model_fields and name not in SPREAD}
     return {**identity(build(cls, told, source(manifest))), **{name: told[name] for name in HELD if name in told}}
 
 
@@ -131,6 +132,7 @@ def _counts(cells: Sequence[int], known: Figures) -> dict[str, int]:
     return {"notebooks": len(cells), "cells": sum(cells), "figures": len(known.found), "left_out": len(known.left_out)}
 
 
+SPREAD = ("processes", "sharding")
 CHECKED = ("adapter_config.json", "adapter_model.safetensors")
 TRAIN = ("nemoflow-train", "nemoflow train")
 SCORE = ("nemoflow-score", "nemoflow score")

@@ -189,7 +189,7 @@ def _train(config: TrainConfig, work: Any, context: Context) -> Any:
 
     if config.processes == 1:
         return work(around=surroundings(context, "training", "loss", _shown))
-    with meeting(context.gang, context.finished) as at:
+    with meeting(context.gang, context.finished, context.stopping) as at:
         if at is None:
             return None
         # Only now: the first pod holds the claim, so what lies in the scratch is what all of them go on from.

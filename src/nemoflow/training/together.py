@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from nemoflow.errors import ConfigError, NemoflowError, PeerLost, RankLost
+from nemoflow.errors import ConfigError, NemoflowError, PeerLost, RankLost, Stopped
 from nemoflow.gang import Gang
 from nemoflow.processes import cores, end_with_parent
 from nemoflow.training.course import Surroundings
@@ -25,7 +25,7 @@ from nemoflow.training.course import Surroundings
 LOOK_S = 0.2
 ARRIVAL_S = 1800.0
 """How long a pod waits for the first one: images are pulled and volumes mounted in that time."""
-HERE = "127.0.0.1"
+HERE = Gang().host
 LINE = "gloo/transport"
 """Gloo's errors have no class of their own; this is part of the place that they name."""
 LAST_WORDS_S = 10.0
@@ -35,15 +35,23 @@ Work = Callable[..., Any]
 """Called as `work(around=Surroundings)` in each process; it travels there, so it is a function of a module or a partial of one."""
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Meeting:
     """Where all processes of a training meet."""
 
-    host: str
     gang: Gang
     port: int
     store: Any = None
     """Held as long as the meeting lasts: in the first pod it is the server."""
+
+    @property
+    def host(self) -> str:
+        """By its own name only from elsewhere: a cluster's DNS knows it a moment later than the pod is there."""
+        return HERE if self.gang.is_first else self.gang.host
 
 
 @dataclass(frozen=True)
@@ -76,27 +84,31 @@ def here(processes: int, gang: Gang) -> int:
 
 
 @contextmanager
-def meeting(gang: Gang, finished: Callable[[], bool] = lambda: False, arrival_s: float = ARRIVAL_S) -> Iterator[Meeting | None]:
+def meeting(
+    gang: Gang, finished: Callable[[], bool] = _never, stopping: Callable[[], bool] = _never, arrival_s: float = ARRIVAL_S
+) -> Iterator[Meeting | None]:
     """The place where processes meet: made by the first pod, gone to by the others.
 
-    None for another pod whose work turns out to be `finished`. Raises RankLost where the first pod does not open it in `arrival_s` seconds.
+    None for another pod whose work turns out to be `finished`. Raises RankLost where the first pod does not open it in `arrival_s` seconds,
+    Stopped where a pod that waits for it is asked to stop.
     """
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is exported, not declared
 
     if gang.is_first:
-        # By its own name only from elsewhere: a cluster's DNS knows it a moment later than the pod is there. Nobody waits for the others
-        # here: each process does when it connects with the rest.
+        # Nobody waits for the others here: each process does when it connects with the rest.
         store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
-        yield Meeting(HERE, gang, store.port, store)
+        yield Meeting(gang, store.port, store)
         return
     deadline = time.monotonic() + arrival_s
     while not _answers(gang):
         if finished():
             yield None
             return
+        if stopping():
+            raise Stopped(f"asked to stop before the first of {gang.count} pods was to be met")
         if time.monotonic() > deadline:
             raise RankLost(f"the first pod was not to be met at {gang.host}:{gang.port} in {arrival_s:.0f} s")
-    yield Meeting(gang.host, gang, gang.port)
+    yield Meeting(gang, gang.port)
 
 
 def _answers(gang: Gang) -> bool:
@@ -137,10 +149,6 @@ def together(work: Work, around: Surroundings, processes: int, at: Meeting, thre
 
 def _nothing(*told: Any) -> None:
     """What a process that is not the first does with what it would tell."""
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass
