@@ -7,8 +7,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from tests.training.tiny import BRIEF, untaught
+from tests.training.tiny import BRIEF, four_gpus_in_sight, untaught
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import GRPOConfig
 
 from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.steps.reinforce import ReinforceConfig, puzzle_asks
@@ -82,6 +83,12 @@ def test_a_run_that_is_stopped_within_a_step_keeps_what_it_has_and_ends_with_the
     reinforce(taught, tmp_path / "checkpoints", tmp_path / "b", heard=heard)
     assert heard["started"] == [(STEPS, 2)]
     assert contents(tmp_path / "b") == whole[1]
+
+
+def test_four_gpus_in_sight_of_the_process_change_nothing(tmp_path, taught, whole, monkeypatch):
+    four_gpus_in_sight(monkeypatch, GRPOConfig)
+    reinforce(taught, tmp_path / "checkpoints", tmp_path / "out")
+    assert contents(tmp_path / "out") == whole[1]
 
 
 def test_an_adapter_keeps_its_shapes_and_names_its_base_and_a_penalty_leaves_no_second_adapter(tmp_path, taught, whole):

@@ -1,6 +1,7 @@
 import pytest
-from tests.training.tiny import QUICK, example, puzzles, untaught
+from tests.training.tiny import QUICK, example, four_gpus_in_sight, puzzles, untaught
 from transformers import AutoTokenizer
+from trl import SFTConfig
 
 from nemoflow.steps.train import NOT_OF_THE_RECIPE, TrainConfig
 from nemoflow.training.course import Surroundings, newest_checkpoint
@@ -53,6 +54,15 @@ def test_a_resumed_run_starts_at_its_newest_checkpoint(tmp_path, base):
     fit(base, tmp_path / "checkpoints", tmp_path / "a", epochs=2)
     _, heard = fit(base, tmp_path / "checkpoints", tmp_path / "b")
     assert heard["started"] == [(16, 8)]
+
+
+def test_four_gpus_in_sight_of_one_process_change_nothing(tmp_path, base, monkeypatch):
+    """transformers would take batches four times as large and split each."""
+    fit(base, tmp_path / "checkpoints", tmp_path / "a")
+    four_gpus_in_sight(monkeypatch, SFTConfig)
+    _, heard = fit(base, tmp_path / "others", tmp_path / "b")
+    assert heard["started"] == [(16, 0)]
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4])

@@ -1,9 +1,12 @@
+from functools import partial
+from unittest.mock import patch
+
 import pytest
 import torch
 from tests.training.test_together import do
 from torch import nn
 
-from nemoflow.training.sharding import layers_of, only_adapters_meet, part_base
+from nemoflow.training.sharding import layers_of, let_adapters_meet, only_adapters_meet, part_base
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -54,6 +57,67 @@ def look(around):
     layer = whole.parts[1][0]
     held = layer.base.weight.to_local()
     return tuple(held.shape), tuple(layer.lora.weight.shape), out.tolist(), layer.lora.weight.grad.sum().item()
+
+
+class Learner(Whole):
+    def forward(self, x, labels):
+        return {"loss": super().forward(x).sub(labels).square().mean()}
+
+
+ROWS = [{"x": torch.full((8,), value), "labels": torch.ones(8)} for value in (0.5, 1.0, 1.5, 2.0)]
+
+
+def trainer_of(folder, batch):
+    from transformers import PrinterCallback, Trainer, TrainingArguments
+
+    arguments = TrainingArguments(
+        str(folder),
+        per_device_train_batch_size=batch,
+        max_steps=2,
+        learning_rate=0.1,
+        lr_scheduler_type="constant",
+        train_sampling_strategy="sequential",
+        use_cpu=True,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=False,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+    trainer = Trainer(model=Learner(), args=arguments, train_dataset=ROWS)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def adapter_of(trainer):
+    return [weight.detach().flatten().tolist() for name, weight in trainer.model.named_parameters() if ".lora." in name]
+
+
+def learn(folder, around):
+    """Everybody's adapter after two steps of transformers' trainer, which is told that it is on several GPUs."""
+    from accelerate import Accelerator
+
+    with patch.object(Accelerator, "multi_device", True):
+        for is_helped in (False, True):
+            trainer = trainer_of(folder / f"rank{around.ranks.index}", 1)
+            part_base(trainer.model)
+            if is_helped:
+                let_adapters_meet(trainer)
+                trainer.train()
+            else:
+                with pytest.raises(ValueError, match="incompatible with DDP"):
+                    trainer.train()
+    return around.ranks.all(adapter_of(trainer))
+
+
+def test_on_gpus_a_trainer_refuses_a_parted_base_and_takes_one_whose_adapters_meet_already(tmp_path):
+    (first, second), _ = do(tmp_path, 2, partial(learn, tmp_path))
+    assert first == second
+    alone = trainer_of(tmp_path / "alone", 2)
+    before = adapter_of(alone)
+    alone.train()
+    assert [pytest.approx(weights, rel=1e-4) for weights in adapter_of(alone)] == first
+    assert first != [pytest.approx(weights, rel=1e-2) for weights in before]
 
 
 def test_a_process_holds_its_share_of_the_base_and_all_of_the_adapter_and_computes_the_same(tmp_path):

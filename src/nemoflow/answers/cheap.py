@@ -9,7 +9,6 @@ Each step answers only where it cannot be wrong; None hands the pair on:
 import re
 
 from nemoflow.answers.forms.clean import cleaned, with_ascii_digits
-from nemoflow.answers.forms.matching import matched
 from nemoflow.answers.forms.tokens import Unreadable
 
 _SPACING = re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[!,;:]|[$]|\*\*")
@@ -43,6 +42,8 @@ def settle(gold: str, predicted: str) -> tuple[bool, str] | None:
 
 
 def _by_form(gold: str, predicted: str) -> tuple[bool, str] | None:
+    from nemoflow.answers.forms.matching import matched  # with mpmath, a tenth of a second that a run without work need not wait for
+
     try:
         one, other = _squeezed(gold), _squeezed(predicted)
         if one == other != "":

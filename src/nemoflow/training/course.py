@@ -39,6 +39,16 @@ class Surroundings:
     """The processes that train together."""
 
 
+def with_one_gpu(arguments: Any) -> Any:
+    """A trainer's arguments, held to the process' own GPU.
+
+    With several in sight transformers makes batches as many times as large, and splits each between them with torch's DataParallel: what a
+    step holds would depend on the machine.
+    """
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # as transformers' Trainer sets it where a model lies on several GPUs
+    return arguments
+
+
 def checkpoints(complete: Path) -> list[Path]:
     """Whole checkpoints, the newest last."""
     return sorted(complete.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))

@@ -16,7 +16,7 @@ from nemoflow.models.noise import hush_libraries
 from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
 from nemoflow.prompts.stops import stops_of
-from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints
+from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints, with_one_gpu
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
@@ -165,7 +165,7 @@ def _arguments(recipe: GrpoRecipe, output: Path) -> Any:
     import torch
     from trl import GRPOConfig
 
-    return GRPOConfig(
+    arguments = GRPOConfig(
         output_dir=str(output),
         max_steps=recipe.steps,
         per_device_train_batch_size=recipe.micro_batch,
@@ -198,3 +198,4 @@ def _arguments(recipe: GrpoRecipe, output: Path) -> Any:
         report_to=[],
         disable_tqdm=True,
     )
+    return with_one_gpu(arguments)

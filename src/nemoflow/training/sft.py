@@ -16,7 +16,7 @@ from nemoflow.models.noise import hush_libraries
 from nemoflow.training.alarms import Alarms, Suspects
 from nemoflow.training.averaging import average_steps
 from nemoflow.training.batches import Batches, lay_out, lay_out_buckets
-from nemoflow.training.course import COMPLETE, LIVE, Surroundings, go_through, lay_out_checkpoints
+from nemoflow.training.course import COMPLETE, LIVE, Surroundings, go_through, lay_out_checkpoints, with_one_gpu
 from nemoflow.training.examples import Row, Rows
 from nemoflow.training.held_out import HeldOut
 from nemoflow.training.isolation import need_isolation, refuse_states
@@ -25,7 +25,7 @@ from nemoflow.training.meter import Meter, speed
 from nemoflow.training.packing import Layout
 from nemoflow.training.ranks import ALONE, Ranks
 from nemoflow.training.result import choose, write_adapter
-from nemoflow.training.sharding import only_adapters_meet, part_base
+from nemoflow.training.sharding import let_adapters_meet, only_adapters_meet, part_base
 from nemoflow.training.snapshots import Snapshots
 from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets
 from nemoflow.training.tracking import need_trackers, where_trackers_write
@@ -237,9 +237,10 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
 
     ranks = watched.ranks
     partial, _ = lay_out_checkpoints(folder, ranks)
-    if ranks.count > 1:
-        if recipe.sharding == "base":
-            part_base(model)
+    is_parted = ranks.count > 1 and recipe.sharding == "base"
+    if is_parted:
+        part_base(model)
+    elif ranks.count > 1:
         only_adapters_meet(model)
     watch = make_watch(watched)
     with where_trackers_write(folder / TRACKED, recipe.track):
@@ -254,6 +255,8 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
         for weight in model.parameters():
             if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
                 weight.data = weight.data.to(torch.float32)
+        if is_parted:
+            let_adapters_meet(trainer)
         return go_through(trainer, watch, folder, "train", ranks)
 
 
@@ -281,7 +284,7 @@ def _arguments(recipe: SftRecipe, output: Path, batches: Batches, ranks: Ranks) 
     import torch
     from trl import SFTConfig
 
-    return SFTConfig(
+    arguments = SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs if batches.order is None else 1,
         train_sampling_strategy="random" if batches.order is None else "sequential",
@@ -311,6 +314,7 @@ def _arguments(recipe: SftRecipe, output: Path, batches: Batches, ranks: Ranks) 
         project="nemoflow",
         disable_tqdm=True,
     )
+    return with_one_gpu(arguments)
 
 
 def need_rows(rows: Rows, max_length: int) -> None:

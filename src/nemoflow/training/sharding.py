@@ -31,6 +31,21 @@ def part_base(model: Any) -> None:
         weight.data = weight.data.to(device)
 
 
+def let_adapters_meet(trainer: Any) -> None:
+    """Wrap a trainer's model, whose base is parted, so that the adapter's gradients meet.
+
+    accelerate does so itself for other models. On GPUs it refuses one with parted weights, since it does not ask what was told to be left
+    out; here it is let do the rest (mixed precision), and the trainer takes a model that is wrapped already as it is.
+    """
+    from torch.nn.parallel import DistributedDataParallel
+
+    accelerator = trainer.accelerator
+    model = accelerator.prepare_model(trainer.model, device_placement=False, evaluation_mode=True)
+    places = [accelerator.local_process_index] if accelerator.device.type == "cuda" else None
+    only_adapters_meet(model)
+    trainer.model_wrapped = DistributedDataParallel(model, device_ids=places, **accelerator.ddp_handler.to_kwargs())
+
+
 def layers_of(model: Any) -> list[Any]:
     """The model's layers: the items of its longest list of modules that hold parameters."""
     import torch
