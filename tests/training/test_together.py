@@ -3,6 +3,7 @@ import signal
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,24 @@ def test_the_first_process_tells_and_returns_and_all_of_them_take_part(tmp_path)
     assert result == [0, 10]
     assert heard == [(3, 1), {"loss": 0.5}, "hello from 0"]
     assert [(tmp_path / f"rank{index}").read_text() for index in range(2)] == ["[2.0, 1.0]"] * 2
+
+
+def called_at(pid):
+    """Addresses at which a process can be called, as Linux writes them."""
+    held = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}
+
+
+def listen(around):
+    """At what addresses each process can be called, and the one that started them."""
+    around.ranks.wait()
+    return around.ranks.all((called_at(os.getpid()), called_at(os.getppid())))
+
+
+def test_processes_of_one_machine_hear_that_machine_alone(tmp_path):
+    found, _ = do(tmp_path, 2, listen)
+    assert {address for both in found for each in both for address in each} == {"0100007F"}
 
 
 def test_what_is_being_saved_is_not_touched_meanwhile(tmp_path):

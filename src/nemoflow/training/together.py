@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -96,7 +97,12 @@ def meeting(
 
     if gang.is_first:
         # Nobody waits for the others here: each process does when it connects with the rest.
-        store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
+        if gang.count > 1:
+            store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
+        else:  # by itself it listens to every network that the machine is in
+            door = socket.create_server((HERE, gang.port))
+            port = door.getsockname()[1]
+            store = TCPStore(HERE, port, is_master=True, wait_for_workers=False, master_listen_fd=door.detach())
         yield Meeting(gang, store.port, store)
         return
     deadline = time.monotonic() + arrival_s
@@ -112,8 +118,6 @@ def meeting(
 
 
 def _answers(gang: Gang) -> bool:
-    import socket
-
     try:
         with socket.create_connection((gang.host, gang.port), timeout=LOOK_S * 10):
             return True
@@ -240,6 +244,8 @@ def _take_part(work: Work, told: Surroundings, seat: Seat, link: Connection, sto
         "MASTER_PORT": str(seat.port),
         "OMP_NUM_THREADS": str(seat.threads),
     }
+    if seat.count == seat.locals and (own := _loopback()):  # gloo takes the network of the machine's name, where that has one
+        os.environ |= {"GLOO_SOCKET_IFNAME": own, "NCCL_SOCKET_IFNAME": own}
     try:
         result = _connected(work, told, seat, link, stop)
     except BaseException as error:  # noqa: BLE001  it is raised by the one that started this process
@@ -249,6 +255,11 @@ def _take_part(work: Work, told: Surroundings, seat: Seat, link: Connection, sto
         _say(link, "failed", told_of, now)
         os._exit(1)  # the others may still wait for it, in ways that end with the process only
     _say(link, "done", result)
+
+
+def _loopback() -> str | None:
+    """The interface by which a machine speaks to itself, where it is called as on Linux and macOS."""
+    return next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), None)
 
 
 def _lost(error: BaseException, seat: Seat) -> PeerLost | None:
