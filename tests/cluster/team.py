@@ -75,14 +75,23 @@ class Team:
         path.write_text(CLUSTER.format(**values, memory=memory, retries=retries, deadline_s=deadline_s, disk=disk) + more)
         return path
 
-    def nemoflow(self, *args: object, timeout: float = 300, **variables: str) -> Done:
-        """A command of nemoflow, as a person types it."""
+    def process(self, *args: object, **variables: str) -> subprocess.Popen[str]:
+        """A command of nemoflow, as a person types it, at work."""
         path = os.pathsep.join([str(HERE), self.environment.get("PYTHONPATH", "")])
         environment = {**self.environment, "KUBECONFIG": self.kubectl.kubeconfig, "PYTHONPATH": path, **variables}
         command = [sys.executable, "-m", "nemoflow.cli.main", *map(str, args)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment)
-        print(done.stdout, done.stderr, sep="\n")  # noqa: T201  the UID of the Workflow, for the log of the tests
-        return Done(done.returncode, done.stdout, done.stderr)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def nemoflow(self, *args: object, timeout: float = 300, **variables: str) -> Done:
+        """A command of nemoflow to its end."""
+        with self.process(*args, **variables) as command:
+            try:
+                out, err = command.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                command.kill()
+                raise
+        print(out, err, sep="\n")  # noqa: T201  the UID of the Workflow, for the log of the tests
+        return Done(command.returncode, out, err)
 
     def submit(self, *args: object, workflow: str = TOY, run: str, timeout: float = 300, **cluster: Any) -> Done:
         """Submit the toy pipeline, or another workflow, and follow it."""

@@ -94,7 +94,7 @@ def run_page(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Conte
                 file.write(random.Random(config.salt).randbytes(2**20))
         return Outcome(rows_in=rows)
     outputs["page"].write_json("page.json", {"rows": rows})
-    return Outcome(rows_in=rows)
+    return Outcome(metrics={"rows": rows}, rows_in=rows)
 
 
 def join_page(config: ToyConfig, inputs: Inputs, context: Context) -> None:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from tests.search.toy import make
 
 from nemoflow.config import build
-from nemoflow.errors import ConfigError, ProviderError, Stopped
+from nemoflow.errors import ClusterRefused, ConfigError, ProviderError, Stopped
+from nemoflow.flow.local import run_local
 from nemoflow.flow.place import Place
 from nemoflow.search.space import Space
 from nemoflow.search.study import MOST_TAKEN_UP, Study
@@ -26,15 +28,15 @@ def space(**fields):
     return build(Space, {"metric": "climb.score", "trials": 6, **fields}, "space.toml")
 
 
-def quiet(plan, manifest):
-    pass
+def here(pipeline, place, overrides):
+    run_local(pipeline, place)
 
 
-def search(root, wanted, name="s", local=None, stopping=lambda: False, seen=None, workflow="w", may_stop=False):
-    """Run a search to its end; its table."""
-    store = open_store(str(root))
+def search(root, wanted, name="s", local=None, stopping=lambda: False, seen=None, workflow="w", may_stop=False, execute=here, together=1):
+    """Run a search to its end; its table. `root` is a folder, or a store."""
+    store = open_store(str(root)) if isinstance(root, Path) else root
     study = Study(store, name, wanted, workflow, local or Path(str(root)) / "local")
-    work = Trials(wanted, make, Place(store, name, stopping=stopping), quiet)
+    work = Trials(wanted, make, Place(store, name, stopping=stopping), execute)
     work.check()
 
     def do(trial):
@@ -43,7 +45,7 @@ def search(root, wanted, name="s", local=None, stopping=lambda: False, seen=None
         work.do(study.optuna, trial)
 
     with suppress(*([Stopped] if may_stop else [])):
-        study.work(do, stopping)
+        study.work(do, stopping, together)
     return Table.of(study.optuna, wanted)
 
 
@@ -125,11 +127,52 @@ def test_a_search_that_is_asked_to_stop_ends_between_or_within_trials_and_loses_
     assert [row.state for row in table.rows] == ["done"] * 6
 
 
+def test_to_be_stopped_is_not_held_against_a_trial(tmp_path):
+    wanted = space(grid={"climb.rate": [0.3]})
+    for _ in range(MOST_TAKEN_UP + 1):
+        seen = []
+        table = search(tmp_path, wanted, stopping=lambda seen=seen: bool(seen), seen=seen, may_stop=True)
+        assert [row.state for row in table.rows] == ["running"]
+    assert [row.state for row in search(tmp_path, wanted).rows] == ["done"]
+
+
+def test_several_trials_at_once_are_each_run_once_and_find_what_they_find_one_by_one(store, tmp_path):
+    wanted = space(grid={"climb.rate": [0.1, 0.3, 0.9], "climb.width": [1, 4]})
+    meet, seen = threading.Barrier(3, timeout=60), []
+
+    def together(pipeline, place, overrides):
+        meet.wait()
+        run_local(pipeline, place)
+
+    table = search(store, wanted, together=3, execute=together, seen=seen, local=tmp_path / "local")
+    assert sorted(seen) == list(range(6))
+    alone = search(tmp_path / "alone", wanted)
+    assert [(row.overrides, row.value) for row in table.rows] == [(row.overrides, row.value) for row in alone.rows]
+
+
+def test_what_one_of_several_raises_ends_the_search_and_the_others_are_seen_to_their_end(tmp_path):
+    meet = threading.Barrier(2, timeout=60)
+
+    def together(pipeline, place, overrides):
+        meet.wait()
+        if overrides["climb.rate"] == 0.1:
+            raise ClusterRefused("no such account")
+        run_local(pipeline, place)
+
+    wanted = space(grid={"climb.rate": [0.1, 0.3, 0.9]})
+    with pytest.raises(ClusterRefused):
+        search(tmp_path, wanted, together=2, execute=together)
+    left = Table.of(Study(open_store(str(tmp_path)), "s", wanted, "w", tmp_path).optuna, wanted)
+    assert [row.state for row in left.rows] == ["running", "done", "waiting"]
+    assert [row.state for row in search(tmp_path, wanted, together=2).rows] == ["done"] * 3
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.search.test_search import RATE, space
 from tests.search import toy
+from nemoflow.flow.local import run_local
 from nemoflow.flow.place import Place
 from nemoflow.search.study import Study
 from nemoflow.search.trial import Trials
@@ -139,7 +182,7 @@ study = Study(store, "s", wanted, "w", Path("unused"))
 def watch(plan, manifest):
     if plan.node.name == "climb" and manifest is None and store.exists("runs/s-001/count/manifest.json"):
         os.kill(os.getpid(), signal.SIGKILL)
-work = Trials(wanted, toy.make, Place(store, "s"), watch)
+work = Trials(wanted, toy.make, Place(store, "s"), lambda pipeline, place, overrides: run_local(pipeline, place, watch=watch))
 study.work(lambda trial: work.do(study.optuna, trial), lambda: False)
 """
 
@@ -170,7 +213,7 @@ def test_a_name_is_one_search_only(tmp_path):
 @pytest.mark.parametrize("wanted", [space(metric="nobody.score", params=RATE), space(grid={"climb.width": ["wide"]})])
 def test_a_space_that_the_workflow_does_not_take_is_refused_before_anything_runs(tmp_path, wanted):
     with pytest.raises((ConfigError, ValueError)):
-        Trials(wanted, make, Place(open_store(str(tmp_path)), "s"), quiet).check()
+        Trials(wanted, make, Place(open_store(str(tmp_path)), "s"), here).check()
 
 
 def test_a_metric_that_the_node_does_not_have_fails_the_trial_and_names_those_there_are(tmp_path):
@@ -183,7 +226,7 @@ def test_the_file_of_a_search_in_a_bucket_comes_back_from_there(store, tmp_path)
         pytest.skip("a folder holds the file itself")
     wanted = space(params=RATE, trials=2)
     study = Study(store, "s", wanted, "w", tmp_path / "here")
-    work = Trials(wanted, make, Place(store, "s"), quiet)
+    work = Trials(wanted, make, Place(store, "s"), here)
     study.work(lambda trial: work.do(study.optuna, trial), lambda: False)
     elsewhere = Study(store, "s", wanted, "w", tmp_path / "there")
     assert Table.of(elsewhere.optuna, wanted).to_json() == Table.of(study.optuna, wanted).to_json()

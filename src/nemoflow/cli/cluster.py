@@ -46,6 +46,12 @@ class Rendered:
     template: Any
     """A `hera.workflows.WorkflowTemplate`."""
 
+    @property
+    def root(self) -> str:
+        """Where its runs' results lie unless somebody says otherwise: where the file says, if that is a bucket, else the cluster's."""
+        head = self.workflow.head.root
+        return head if head.startswith("s3://") else self.cluster.root
+
 
 def find_cluster(cluster_file: Path | None, beside: Path | None = None) -> Path:
     """The cluster file that was named, the one beside a workflow file, or workflows/cluster.toml."""

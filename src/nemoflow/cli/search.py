@@ -1,6 +1,7 @@
 """`nemoflow search`: many runs of a workflow with other overrides, to find which serve a metric best."""
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from nemoflow.cli.cluster import CLUSTER
 from nemoflow.cli.options import ROOT, WORKFLOW, load, place_of, stack, stop_on_signals
 from nemoflow.errors import ConfigError, Stopped
+from nemoflow.flow.local import run_local
 from nemoflow.flow.manifest import Manifest
+from nemoflow.flow.pipeline import Pipeline
+from nemoflow.flow.place import Place
 from nemoflow.flow.plan import NodePlan
 from nemoflow.search.space import Overrides, label, load_space
 from nemoflow.search.study import Study
 from nemoflow.search.table import Row, Table
-from nemoflow.search.trial import Trials
+from nemoflow.search.trial import Execute, Trials
 from nemoflow.store import Store
 
 NOT_SEARCHED = ("run", "root", "versions")
@@ -26,59 +31,80 @@ FIELDS = click.option("--space", "space_file", type=click.Path(path_type=Path), 
 
 
 @click.command()
-@stack(WORKFLOW, FIELDS, ROOT)
+@stack(WORKFLOW, FIELDS, ROOT, CLUSTER)
 @click.option("--set", "sets", default="{}", metavar="JSON", help="Overrides of every trial; the trial's own are laid over them.")
 @click.option("--trials", type=click.IntRange(1), default=None, help="How many, in place of the space's `trials`.")
 @click.option("--name", default=None, help="Name of the search; default: the space file's. Its trials' runs are NAME-000 and so on.")
 @click.option("--local", type=click.Path(path_type=Path), default=Path("nemoflow-search"), help="Folder for a bucket's search.")
+@click.option("--together", type=click.IntRange(1, 200), default=1, metavar="N", help="Trials at once, with --cluster.")
 @click.option("--show", is_flag=True, help="Only print what there is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def search(
     workflow: Path,
     space_file: Path,
     root: str | None,
+    cluster_file: Path | None,
     sets: str,
     trials: int | None,
     name: str | None,
     local: Path,
+    together: int,
     show: bool,
     as_json: bool,
 ) -> None:
     """Run WORKFLOW with the overrides of a space file, a trial at a time, as far as the node whose metric counts.
 
-    What an override does not touch is reused. Started again, it goes on; started twice on one machine, the two share the trials.
+    What an override does not touch is reused. Started again, it goes on; started twice on one machine, the two share the trials. With
+    --cluster each trial is a run on that cluster.
     """
     need_optuna()
     space = load_space(space_file)
     if trials and space.points:
         raise ConfigError(f"--trials {trials}: {space_file} lists {len(space.points)} trials itself; leave --trials out")
     space = space.model_copy(update={"trials": trials}) if trials else space
+    if together > 1 and cluster_file is None:
+        raise ConfigError(f"--together {together}: is for trials on a cluster; here start the command again, and the two share the trials")
     loaded, _ = load(workflow, sets)
     fixed = orjson.loads(sets)
+    name = name or space_file.stem.lower().replace("_", "-")
 
     def make(overrides: Overrides) -> Any:
         return load(workflow, label({**fixed, **overrides}))[1]
 
     with stop_on_signals() as stopping:
-        place = place_of(loaded, root, name or space_file.stem.lower().replace("_", "-"), stopping, holder_pid=os.getpid())
-        work = Trials(space, make, place, _tell)
+        execute: Execute = _execute_here
+        if cluster_file is not None:
+            from nemoflow.cli.search_cluster import on_cluster
+
+            there = on_cluster(workflow, cluster_file, root, fixed, space, stopping)
+            root, make, execute = there.root, there.make, there.execute
+            if not show:
+                there.check(name)
+        place = place_of(loaded, root, name, stopping, holder_pid=os.getpid())
+        work = Trials(space, make, place, execute)
         work.check()
         values = {key: value for key, value in loaded.values.items() if key not in NOT_SEARCHED}
         study = Study(place.store, place.run, space, label(values), local)
+        telling = threading.Lock()
 
         def do(trial: Any) -> None:
             click.echo(f"trial {trial.number + 1} of {study.wanted}: {_in_words(trial.user_attrs['overrides'])}", err=as_json)
             try:
                 work.do(study.optuna, trial)
             finally:
-                publish(place.store, study.key, Table.of(study.optuna, space))
+                with telling:
+                    publish(place.store, study.key, Table.of(study.optuna, space))
 
         if not show:
-            study.work(do, stopping)
+            study.work(do, stopping, together)
     table = Table.of(study.optuna, space)
     _print(table, place.store, study.key, as_json=as_json)
     if stopping():
         raise Stopped(f"search {place.run}: stopped; the same command goes on")
+
+
+def _execute_here(pipeline: Pipeline, place: Place, overrides: Overrides) -> None:
+    run_local(pipeline, place, watch=_tell)
 
 
 def need_optuna() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nemoflow.argo.cluster import load_cluster
-from nemoflow.cli.cluster import CLUSTER, NAMESPACE, Rendered, find_cluster, open_api, render_workflow, with_sets
+from nemoflow.cli.cluster import CLUSTER, NAMESPACE, find_cluster, open_api, render_workflow, with_sets
 from nemoflow.cli.options import ROOT, RUN, SETS, WORKFLOW, place_of, stack
 from nemoflow.cli.plan import sleeping
 from nemoflow.errors import ConfigError
@@ -43,10 +43,10 @@ def submit(
     check_code(cluster.tag, code_version())
     rendered = render_workflow(workflow, cluster)
     loaded, pipeline = with_sets(rendered, sets)
-    request = Request(rendered.template.to_dict(), run_name or loaded.run, root or _root(rendered), sets)
+    request = Request(rendered.template.to_dict(), run_name or loaded.run, root or rendered.root, sets)
     api = connect(cluster.namespace)
     unseen = check_cluster(api, cluster, request)
-    plan = _check_bucket(loaded, pipeline, request)
+    plan = check_bucket(loaded, pipeline, request)
     _, hidden = check_quota(api, cluster, pipeline, rendered.name, sleeping(plan))
     unseen += hidden
     if unseen:
@@ -60,12 +60,7 @@ def submit(
         click.echo(summary)
 
 
-def _root(rendered: Rendered) -> str:
-    head = rendered.workflow.head.root
-    return head if head.startswith("s3://") else rendered.cluster.root
-
-
-def _check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") -> Plan:
+def check_bucket(workflow: Workflow, pipeline: Pipeline, request: "Request") -> Plan:
     """What the run will do, once the bucket and every outside input are there, and nothing under the run's name is another config's."""
     if not request.root.startswith("s3://"):
         raise ConfigError(f"--root {request.root!r}: pods have no folder in common; s3://bucket/prefix is right")

@@ -1,4 +1,4 @@
-"""Study: the trials of a search in Optuna's SQLite file, taken up one at a time by any number of processes of a machine.
+"""Study: the trials of a search in Optuna's SQLite file, taken up one at a time by any number of processes of a machine, or threads of one.
 
 A trial that a killed process left is taken up again with the parameters it had, and its run goes on from what is done. A process holds
 the trial it works at by a claim. Where the root is a bucket, the file lies in a local folder and a copy of it goes to the bucket after
@@ -7,14 +7,16 @@ each trial; then one process at a time holds the whole search.
 
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nemoflow.errors import ClaimError, ConfigError
+from nemoflow.errors import ClaimError, ConfigError, Stopped
 from nemoflow.flow.claim import claim
 from nemoflow.search.space import Overrides, Parameter, Space, label
 from nemoflow.store import Store
@@ -45,20 +47,45 @@ class Study:
         """Whether several processes may work at it: they do where the file lies in the root itself."""
         self.folder = here or local / name
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._one_at_a_time = threading.Lock()
         with claim(store, f"{self._claims}.json", wait_s=WAIT_S):
             self.optuna = self._open(workflow)
 
-    def work(self, do: "Callable[[Trial], None]", stopping: Callable[[], bool]) -> None:
-        """Take up trials until there are enough of them or somebody asks to stop; `do` tells Optuna what came of each."""
+    def work(self, do: "Callable[[Trial], None]", stopping: Callable[[], bool], together: int = 1) -> None:
+        """Take up trials, so many at once, until there are enough of them or somebody asks to stop; `do` tells Optuna what came of each.
+
+        What `do` raises ends the search when the other trials that are under way have ended.
+        """
+        broken = threading.Event()
+
+        def work() -> None:
+            try:
+                self._work(do, lambda: stopping() or broken.is_set())
+            except BaseException:
+                broken.set()
+                raise
+
         with ExitStack() as whole:
             if not self.is_shared:
                 whole.enter_context(claim(self.store, f"{self._claims}-all.json"))
-            while not stopping():
-                with ExitStack() as held:
+            with ThreadPoolExecutor(together, thread_name_prefix="trial") as pool:
+                workers = [pool.submit(work) for _ in range(together)]
+            for worker in workers:
+                worker.result()
+
+    def _work(self, do: "Callable[[Trial], None]", stopping: Callable[[], bool]) -> None:
+        while not stopping():
+            with ExitStack() as held:
+                with self._one_at_a_time:
                     trial = self._take(held)
-                    if trial is None:
-                        return
+                if trial is None:
+                    return
+                try:
                     do(trial)
+                except Stopped:  # by somebody, not by the trial
+                    trial.set_user_attr(TAKEN_UP, trial.user_attrs[TAKEN_UP] - 1)
+                    raise
+                with self._one_at_a_time:
                     self._export()
 
     @property

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nemoflow.errors import ClaimError, ConfigError, DriftError, NemoflowError, Stopped
-from nemoflow.flow.local import Watcher, run_local
+from nemoflow.errors import ClaimError, ClusterRefused, ConfigError, DriftError, NemoflowError, Stopped
 from nemoflow.flow.part import up_to
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
@@ -16,6 +15,8 @@ from nemoflow.search.study import OVERRIDES
 PASSING = 75
 Make = Callable[[Overrides], Pipeline]
 """The workflow's pipeline with overrides laid over it."""
+Execute = Callable[[Pipeline, Place, Overrides], None]
+"""Runs a pipeline to its end where the place says, or raises; the overrides are those that it was made with."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Trials:
     make: Make
     place: Place
     """Where the results lie; its run is the search's name, and the trials' runs are named after it."""
-    watch: Watcher
+    execute: Execute
 
     def check(self) -> None:
         """ConfigError where the workflow has no such node or does not take the space's values; before anything runs."""
@@ -41,7 +42,7 @@ class Trials:
         try:
             value = self._value(trial, runs)
         except NemoflowError as error:
-            if error.exit_code == PASSING or isinstance(error, DriftError | ClaimError):
+            if error.exit_code == PASSING or isinstance(error, DriftError | ClaimError | ClusterRefused):
                 raise
             trial.set_user_attr("why", str(error))
             value = None
@@ -87,7 +88,7 @@ class Trials:
         pipeline = up_to(self.make(overrides), self.space.node)
         here = replace(place, run=name)
         runs.append(name)
-        run_local(pipeline, here, watch=self.watch)
+        self.execute(pipeline, here, overrides)
         manifest = here.manifest(self.space.node)
         if manifest is None or self.space.measure not in manifest.metrics:
             known = ", ".join(manifest.metrics) if manifest else "none"
