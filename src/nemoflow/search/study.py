@@ -201,7 +201,8 @@ def _sampler(space: Space, number: int) -> Any:
     import optuna
 
     seed = (space.seed * 1_000_003 + number) % 2**32
-    return optuna.samplers.TPESampler(seed=seed) if space.sampler == "tpe" else optuna.samplers.RandomSampler(seed=seed)
+    # a trial under way counts as a bad one, or those beside it would be drawn close by
+    return optuna.samplers.TPESampler(seed=seed, constant_liar=True) if space.sampler == "tpe" else optuna.samplers.RandomSampler(seed=seed)
 
 
 def _pruner(space: Space) -> Any:
