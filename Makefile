@@ -22,7 +22,7 @@ IMAGES_TO = $(if $(REGISTRY),--registry $(REGISTRY),$(shell tests/cluster/cluste
 # Where nobody names a cluster, that of `make cluster`, as `make install` takes it.
 OWN_CLUSTER := [ -n "$$KUBECONFIG" ] || ! tests/cluster/cluster status >/dev/null 2>&1 || eval "$$(tests/cluster/cluster env)"
 
-.PHONY: help setup demo test coverage check benchmarks render submit-workflow install uninstall lock versions clean cluster cluster-down images test-cluster test-cluster-long
+.PHONY: help setup demo test test-gpu coverage check benchmarks render submit-workflow install uninstall lock versions clean cluster cluster-down images test-cluster test-cluster-long
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -49,6 +49,9 @@ demo: setup  ## The main job: problems to a checked submission.zip, in some minu
 
 test: setup  ## All tests that need no GPU and no cluster
 	.venv/bin/python -m pytest -n auto -m "not gpu and not cluster" $(ARGS)
+
+test-gpu: setup  ## The tests that need a GPU; those of several GPUs skip where there is one
+	.venv/bin/python -m pytest -m gpu -rs $(ARGS)
 
 cluster:  ## A real single-node Kubernetes with Argo, Kueue, MinIO and a registry (root, Linux, Go; the first time compiles for half an hour)
 	$(PYTHON) tests/cluster/cluster up

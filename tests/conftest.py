@@ -29,6 +29,12 @@ READY_S = 30.0
 BUCKET = "nemoflow-tests"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Only the tests that are for a GPU see one: the others say the same on every machine, whatever it holds."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def find_minio() -> str | None:
     """The server's program: `NEMOFLOW_MINIO`, else on PATH, else where a built cluster keeps its programs."""
     cache = Path(os.environ.get("CLUSTER_CACHE", Path.home() / ".cache" / "cluster"))

@@ -108,14 +108,6 @@ def wait_for(root: Path, name: str, seconds: float = 120.0) -> None:
         time.sleep(0.005)
 
 
-if __name__ == "__main__":
-    kind, place = sys.argv[1], Path(sys.argv[2])
-    if kind == "student":
-        student_step(place).run(**STUDENT)
-    else:
-        train_step(place, Path(sys.argv[3])).run(**{**QUICK, **json.loads(sys.argv[4] if sys.argv[4:] else "{}")})
-
-
 def four_gpus_in_sight(monkeypatch, arguments):
     """Let a trainer's arguments count GPUs as on a machine with four."""
     finish = arguments.__post_init__
@@ -125,3 +117,11 @@ def four_gpus_in_sight(monkeypatch, arguments):
         self._n_gpu = 4
 
     monkeypatch.setattr(arguments, "__post_init__", with_four)
+
+
+if __name__ == "__main__":
+    kind, place = sys.argv[1], Path(sys.argv[2])
+    if kind == "student":
+        student_step(place).run(**STUDENT)
+    else:
+        train_step(place, Path(sys.argv[3])).run(**{**QUICK, **json.loads(sys.argv[4] if sys.argv[4:] else "{}")})
