@@ -17,6 +17,7 @@ from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
 from nemoflow.prompts.stops import stops_of
 from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints, with_one_gpu
+from nemoflow.training.gpus import need_compiler
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
@@ -85,6 +86,7 @@ def reinforce_adapter(base: Path, adapter: Path, asks: Sequence[Ask], recipe: Gr
     import torch
     from transformers import AutoTokenizer
 
+    need_compiler()
     hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
