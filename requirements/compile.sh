@@ -18,7 +18,7 @@ echo "torch==$torch" | compile pyproject.toml --all-extras --group dev --constra
 echo 'kubernetes>=34' | image pyproject.toml --extra curate --extra kaggle --extra publish --extra server - -o requirements/data.txt  # waking a Deployment is a light step
 printf 'torch==%s\n' "$torch" | image pyproject.toml --extra curate --extra embed - -o requirements/data-embed.txt
 printf 'torch==%s\n' "$torch" | image pyproject.toml --extra train - -o requirements/train.txt
-echo vllm | image pyproject.toml - -o requirements/teacher-gpu.txt
+printf 'vllm\nbitsandbytes\n' | image pyproject.toml - -o requirements/teacher-gpu.txt  # the second for evaluations in 4 bits
 if compgen -G "$links/torch-$torch+cpu-*.whl" >/dev/null; then
   cpu="torch==$torch+cpu"
   echo "$cpu" | compile --find-links "$links" pyproject.toml --all-extras --group dev --constraint - -o requirements/dev-cpu.txt

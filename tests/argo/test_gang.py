@@ -170,7 +170,12 @@ def test_one_pod_is_a_container_that_asks_for_as_many_gpus_as_there_are_processe
     for processes, gpus in ((1, "8"), (2, "2"), (8, "8")):
         made = template(processes, pools={"train": {"gpus": 8, "gpu_class": "large"}})["container"]
         assert made["resources"]["requests"]["nvidia.com/gpu"] == gpus
-        assert ("/dev/shm" in {mount["mountPath"] for mount in made["volumeMounts"]}) is (processes > 1)
+
+
+def test_one_pod_has_shared_memory_where_several_processes_hand_each_other_data_or_one_may_start_several():
+    for processes, gpus, wanted in ((1, 1, False), (1, 8, True), (2, 8, True)):
+        made = template(processes, pools={"train": {"gpus": gpus, "gpu_class": "large"}})["container"]
+        assert ("/dev/shm" in {mount["mountPath"] for mount in made["volumeMounts"]}) is wanted
 
 
 def test_without_gpus_a_pool_says_how_many_processes_share_a_pod():

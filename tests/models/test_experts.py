@@ -43,6 +43,23 @@ def test_a_product_and_its_gradient_are_those_of_each_expert_alone_whatever_the_
     torch.testing.assert_close(gradient(product, rows), gradient(expected, same))
 
 
+@settings(max_examples=25)
+@given(COUNTS.filter(any))
+def test_experts_that_learn_get_their_own_rows_gradient_and_the_kernel_is_asked_for_none_of_an_expert_without_rows(counts):
+    weight, same = (drawn(len(counts), 16, 32).requires_grad_() for _ in range(2))
+    rows, kernel, ends = drawn(sum(counts), 32, seed=1), torch.nn.functional.grouped_mm, []
+
+    def heard(*operands, offs):
+        ends.extend(offs.tolist())
+        return kernel(*operands, offs=offs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.functional, "grouped_mm", heard)
+        product = multiply(rows, weight, Groups(tuple(counts)))
+    assert len(set(ends)) == len(ends) == sum(count > 0 for count in counts)
+    torch.testing.assert_close(gradient(product, weight), gradient(one_by_one(rows, same, counts), same))
+
+
 @given(COUNTS, st.integers(1, 4))
 def test_blocks_hold_every_row_once_and_experts_without_rows_never(counts, size):
     placed = [(experts_, place, ends) for experts_, place, ends in Groups(tuple(counts)).blocks(size)]

@@ -66,8 +66,9 @@ def test_a_notebook_has_the_figures_of_manifests_with_their_source_and_says_what
     assert skipped.left_out == ["submission: the gate refused"]
 
 
-def test_a_pushed_notebook_is_private_on_a_gpu_and_without_a_network():
+def test_a_pushed_notebook_is_private_on_the_machine_that_is_named_and_without_a_network():
     told = metadata(SETS, "nemoflow-train", "nemoflow train", ("corpus", "wheels"))
     assert (told["is_private"], told["enable_gpu"], told["enable_internet"]) == (True, True, False)
+    assert told["machine_shape"] == SETS.machine
     assert told["dataset_sources"] == ["owner/corpus", "owner/wheels"]
     assert (told["id"], told["code_file"]) == ("owner/nemoflow-train", "nemoflow-train.ipynb")

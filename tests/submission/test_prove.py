@@ -118,6 +118,20 @@ def test_an_engine_that_passes_over_the_whole_adapter_is_seen(expert_world):
     assert judged(*expert_world, None) == "load-same"
 
 
+def test_products_are_added_to_weights_on_a_gpu_too(expert_world, tmp_path):
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    base, adapter = expert_world
+    model, adapter = tiny("nemotron_h"), changed(adapter, tmp_path / "attention", without_experts)
+    attention = next(module for module in model.modules() if hasattr(module, "q_proj"))
+    with FakeTensorMode():  # tensors without numbers, which refuse as on a real GPU what lies on a CPU
+        weight = torch.nn.Parameter(torch.empty(attention.q_proj.weight.shape, device="cuda"))
+        attention.q_proj.weight = weight
+        add_products(model, adapter, base)
+    assert (weight.device.type, weight._version) == ("cuda", 1)
+
+
 @pytest.fixture(scope="module")
 def gated_world(tmp_path_factory):
     """(a Qwen3-MoE, experts as PEFT stacks them, the same taken apart by the doctor): PEFT reads the second, not the third."""

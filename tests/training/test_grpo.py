@@ -100,6 +100,14 @@ def test_an_adapter_keeps_its_shapes_and_names_its_base_and_a_penalty_leaves_no_
     assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["base_model_name_or_path"] == "test/tiny"
 
 
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_a_step_that_bf16_would_round_away_moves_the_adapter_whether_or_not_its_base_is_in_4_bits(tmp_path, taught, quantization):
+    reinforce(taught, tmp_path / "checkpoints", tmp_path / "out", quantization=quantization, learning_rate=1e-7, steps=1)
+    before, after = (load_file(folder / "adapter_model.safetensors") for folder in (taught[1], tmp_path / "out"))
+    moved = {name: (after[name] - weight).abs().max().item() for name, weight in before.items()}
+    assert 0 < max(moved.values()) < 1e-6
+
+
 def test_each_part_of_the_reward_is_logged_and_the_parts_add_up_by_their_weights(tmp_path, taught):
     weights = {"right": 1.0, "format": 0.5, "concise": 0.25, "no_leak": 0.125}
     result = reinforce(taught, tmp_path / "checkpoints", tmp_path / "out", weights=weights, steps=2)

@@ -170,7 +170,7 @@ def _pod(node: Node, cluster: Cluster, name: str, pool: Pool, pods: int) -> Obje
     processes = node.step.processes(node.config) // pods
     files = {"name": "workflow", "downwardAPI": {"items": [{"path": f"{name}.toml", **_field("annotations", FILE_AT)}]}}
     known, mounts = volumes(cluster, pool)
-    shared, shared_mounts = shared_memory(processes, pods)
+    shared, shared_mounts = shared_memory(processes, processes, pods)
     program, *args = command(node, name, pool.retries, ["--attempt", f"$({ATTEMPT})"])
     main = {
         "name": "main",

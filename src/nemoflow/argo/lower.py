@@ -156,7 +156,7 @@ def _volumes(cluster: Cluster, pool: Pool, processes: int, *, sees_token: bool) 
     from hera.workflows import models as m
 
     made, mounts = volumes(cluster, pool)
-    shared, shared_mounts = shared_memory(processes)
+    shared, shared_mounts = shared_memory(processes, pool.gpus)
     made, mounts = [*made, *shared], [*mounts, *shared_mounts]
     if not sees_token:
         made.append({"name": "no-token", "emptyDir": {"sizeLimit": "1Mi"}})

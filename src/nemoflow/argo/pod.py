@@ -108,11 +108,15 @@ def volumes(cluster: Cluster, pool: Pool) -> tuple[list[dict[str, Any]], list[di
     return made, [{"name": "tmp", "mountPath": "/tmp"}, {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True}]  # noqa: S108
 
 
-def shared_memory(processes: int, pods: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What a pod's processes hand data through, as volumes and mounts: a container's own 64 MiB are too little for NCCL."""
-    if processes * pods == 1:
+def shared_memory(processes: int, gpus: int, pods: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What a pod's processes hand data through, as volumes and mounts: a container's own 64 MiB are too little for NCCL.
+
+    vLLM starts a process for each GPU that it is told to use, and takes 240 MiB for what they tell each other.
+    """
+    most = max(processes, gpus)
+    if most * pods == 1:
         return [], []
-    return [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{processes}Gi"}}], [{"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
+    return [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{most}Gi"}}], [{"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
 
 
 def executor_patch() -> str:

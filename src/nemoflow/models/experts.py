@@ -94,7 +94,12 @@ def multiply(rows: Tensor, weight: Tensor, groups: Groups, block_bytes: int = BL
     if isinstance(weight, Params4bit):
         product: Tensor = _Frozen.apply(rows.to(weight.quant_state.dtype), weight, groups, block_bytes)  # type: ignore[no-untyped-call]
         return product
-    return _grouped(rows.to(weight.dtype), weight.transpose(1, 2), list(accumulate(groups.counts)))
+    counts = groups.counts
+    if weight.requires_grad and 0 in counts and any(counts):
+        # On Blackwell (B200) torch's kernel leaves what stood in memory as the gradient of a group without rows: pytorch/pytorch#172439
+        busy = [expert for expert, count in enumerate(counts) if count]
+        weight, counts = weight[torch.tensor(busy, device=weight.device)], tuple(counts[expert] for expert in busy)
+    return _grouped(rows.to(weight.dtype), weight.transpose(1, 2), list(accumulate(counts)))
 
 
 class _Frozen(torch.autograd.Function):

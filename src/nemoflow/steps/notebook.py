@@ -45,6 +45,8 @@ class NotebookConfig(Config):
     """A folder's name in the path under which Kaggle mounts the base model."""
     model_source: str = "metric/nemotron-3-nano-30b-a3b-bf16/transformers/default/1"
     """Kaggle's name of the base model: OWNER/MODEL/FRAMEWORK/VARIATION/VERSION."""
+    machine: str = later("NvidiaRtxPro6000", pattern=r"^[A-Za-z0-9]+$")
+    """Kaggle's name of the machine to run on. Unasked it takes a P100, which has too little memory and for which torch has no kernels."""
     limit: int = Field(200, ge=0, lt=2**32)
     """Problems that are scored there; 0 is all."""
     input_dir: str = "/kaggle/input"
@@ -139,7 +141,7 @@ SCORE = ("nemoflow-score", "nemoflow score")
 
 NOTEBOOK = Step(
     name="notebook",
-    version=2,
+    version=3,
     config=NotebookConfig,
     run=run,
     inputs={"adapter": Adapter, "trained": Optional(Adapter), "report": Optional(Report)},

@@ -179,7 +179,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
 
 REINFORCE = Step(
     name="reinforce",
-    version=3,
+    version=4,
     config=ReinforceConfig,
     run=run,
     inputs={"adapter": Adapter, "model": Model, "problems": MayBeLeftOut(Problems)},

@@ -27,6 +27,8 @@ class Sets:
     model: str
     model_source: str
     """Kaggle's name of the base: OWNER/MODEL/FRAMEWORK/VARIATION/VERSION."""
+    machine: str
+    """Kaggle's name of the machine, such as NvidiaRtxPro6000."""
     competition: str
     input_dir: str
     output_dir: str
@@ -143,6 +145,7 @@ def metadata(sets: Sets, name: str, title: str, names: Sequence[str]) -> dict[st
         "is_private": True,
         "enable_gpu": True,
         "enable_internet": False,
+        "machine_shape": sets.machine,
         "dataset_sources": [f"{sets.owner}/{one}" for one in names],
         "competition_sources": [sets.competition] if sets.competition else [],
         "kernel_sources": [],

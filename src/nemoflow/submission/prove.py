@@ -178,8 +178,9 @@ def add_products(model: Any, folder: Path, base: Path) -> Any:
     config, _ = parse_config((folder / "adapter_config.json").read_bytes())
     tensors, _ = read_tensors([folder / "adapter_model.safetensors"])
     for module, delta in deltas(pairs_of(lay_out(tensors, modules), tensors, modules), lambda name, _: own_scale(config, name)):
+        weight = weight_of(model, module)
         with torch.no_grad():
-            weight_of(model, module).add_(torch.tensor(delta))
+            weight.add_(torch.tensor(delta, device=weight.device))
     return model.eval()
 
 

@@ -5,9 +5,13 @@ sums (fp16 for the T4, which has no bf16): NVIDIA's data sheets of H200, H100 SX
 (Ada white paper) and RTX PRO 6000 Blackwell (RTX Blackwell PRO white paper).
 """
 
+import os
 import re
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
 
 from nemoflow.errors import ConfigError
 
@@ -54,3 +58,22 @@ def gpu_of(reported: str, memory_gib: float) -> Gpu | None:
     """The class of a GPU by its driver's name, with the memory that it really has; None for one that is not known here."""
     found = next((gpu for gpu in GPUS.values() if re.search(gpu.pattern, reported)), None)
     return Gpu(found.name, memory_gib, found.tflops, found.pattern, found.has_bf16) if found else None
+
+
+def need_compiler() -> None:
+    """ConfigError where there is a GPU but nothing to make programs with: Triton, which TRL's loss is written in, compiles what starts it.
+
+    It would say so only at the first step, after the base was read.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    headers = Path(sysconfig.get_path("include", "posix_prefix")) / "Python.h"  # where Triton looks, on Debian too
+    lacking = [] if os.environ.get("CC") or which("gcc") or which("clang") else ["a C compiler (gcc, clang, or what CC names)"]
+    lacking += [] if headers.exists() else [f"Python's headers ({headers})"]
+    if lacking:
+        raise ConfigError(
+            f"train: there is a GPU here, and not what Triton compiles with: {' and '.join(lacking)}; an image on a base that has them "
+            "(images/README.md) is right"
+        )

@@ -17,12 +17,13 @@ from nemoflow.prompts.chat import user_message
 from nemoflow.prompts.render import render_prefix
 from nemoflow.prompts.stops import stops_of
 from nemoflow.training.course import LIVE, Surroundings, go_through, lay_out_checkpoints, with_one_gpu
+from nemoflow.training.gpus import need_compiler
 from nemoflow.training.grpo_watch import PolicyWatched, make_policy_watch, policy_row
 from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
 from nemoflow.training.reward import PARTS, Scores, reward_functions
 from nemoflow.training.sft import load_base
-from nemoflow.training.snapshots import trained
+from nemoflow.training.snapshots import put_back, trained
 from nemoflow.training.targets import TargetReport, report_targets
 
 
@@ -85,6 +86,7 @@ def reinforce_adapter(base: Path, adapter: Path, asks: Sequence[Ask], recipe: Gr
     import torch
     from transformers import AutoTokenizer
 
+    need_compiler()
     hush_libraries()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -151,6 +153,7 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
     watch = make_policy_watch(
         PolicyWatched(complete, LiveLog(around.checkpoints / LIVE), around.saved, around.started, around.advanced, around.stopping)
     )
+    handed_in = trained(model)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward_functions(Scores(tokenizer, recipe.max_new_tokens, stops), recipe.weights, recipe.samples),
@@ -158,6 +161,10 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
         train_dataset=Dataset.from_list([{"prompt": _turns(ask.statement), "statement": ask.statement, "gold": ask.gold} for ask in asks]),
         processing_class=tokenizer,
     )
+    for weight in model.parameters():
+        if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 1e-5 vanishes in the rounding
+            weight.data = weight.data.float()
+    put_back(model, handed_in)  # as they were before that
     return go_through(trainer, watch, around.checkpoints, "reinforce")
 
 

@@ -18,6 +18,7 @@ from nemoflow.training.averaging import average_steps
 from nemoflow.training.batches import Batches, lay_out, lay_out_buckets
 from nemoflow.training.course import COMPLETE, LIVE, Surroundings, go_through, lay_out_checkpoints, with_one_gpu
 from nemoflow.training.examples import Row, Rows
+from nemoflow.training.gpus import need_compiler
 from nemoflow.training.held_out import HeldOut
 from nemoflow.training.isolation import need_isolation, refuse_states
 from nemoflow.training.live import LiveLog
@@ -113,6 +114,7 @@ def train_adapter(
     from transformers import AutoTokenizer
 
     ranks = around.ranks
+    need_compiler()
     around = replace(around, stopping=_agreed(around))
     if ranks.is_first:
         need_trackers(recipe.track)
