@@ -49,7 +49,9 @@ def make(room: Path) -> tuple[Path, Path]:
         (room / folder).mkdir()
         save(room / folder / f"{name}.safetensors", tensors, is_filled=folder == "adapter")
     (room / "base" / "config.json").write_text(json.dumps({"model_type": "nemotron_h"}))
-    (room / "adapter" / "adapter_config.json").write_text(json.dumps({"r": RANK, "lora_alpha": 32, "target_modules": TARGETS}))
+    (room / "adapter" / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": RANK, "lora_alpha": 32, "target_modules": TARGETS})
+    )
     return room / "adapter", room / "base"
 
 

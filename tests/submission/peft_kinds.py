@@ -35,7 +35,7 @@ MIXED = ["q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "up_proj", "down_pro
 
 def make_model(kind: str, **sizes: int) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, NemotronHConfig, Qwen3Config, Qwen3MoeConfig
+    from transformers import AutoModelForCausalLM, GptOssConfig, LlamaConfig, NemotronHConfig, Qwen3Config, Qwen3MoeConfig
 
     torch.manual_seed(0)
     size = {**SIZES, **sizes}
@@ -46,6 +46,7 @@ def make_model(kind: str, **sizes: int) -> Any:
         "qwen3": lambda: Qwen3Config(num_hidden_layers=2, **size),
         "qwen3_moe": lambda: Qwen3MoeConfig(num_hidden_layers=2, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, **size),
         "nemotron_h": lambda: NemotronHConfig(**size, **NEMOTRON),
+        "gpt_oss": lambda: GptOssConfig(num_hidden_layers=2, num_local_experts=4, num_experts_per_tok=2, **size),
     }
     return AutoModelForCausalLM.from_config(configs[kind]())
 
@@ -121,6 +122,25 @@ def grown(folder: Path) -> None:
     change_tensors(lambda tensors: tensors | {"base_model.model.model.embed_tokens.weight": torch.ones(98, 32)})(folder)
 
 
+def joined(folder: Path) -> None:
+    """One pair for q, k and v, as vLLM, LitGPT and others hold them."""
+    import torch
+
+    def join(tensors: dict[str, Any]) -> dict[str, Any]:
+        paths = sorted({name.partition("q_proj")[0] for name in tensors if "q_proj" in name})
+        made = {f"{path}qkv_proj.lora_A.weight": tensors[f"{path}q_proj.lora_A.weight"] for path in paths}
+        return made | {
+            f"{path}qkv_proj.lora_B.weight": torch.cat([tensors[f"{path}{part}_proj.lora_B.weight"] for part in "qkv"]) for path in paths
+        }
+
+    change_tensors(join)(folder)
+    change_config(target_modules=["qkv_proj"])(folder)
+
+
+def without(*parts: str) -> Callable[[Path], object]:
+    return change_tensors(lambda tensors: {name: weight for name, weight in tensors.items() if not all(part in name for part in parts)})
+
+
 def official(folder: Path) -> None:
     """The demo's regex with out_proj, which PEFT does not train on NemotronH itself."""
     import torch
@@ -138,6 +158,8 @@ def official(folder: Path) -> None:
 def some(*names: str) -> frozenset[str]:
     return frozenset(names)
 
+
+GPT_OSS: Mapping[str, Any] = {"target_modules": ["q_proj"], "target_parameters": ["experts.gate_up_proj", "experts.down_proj"]}
 
 KINDS: dict[str, Kind] = {
     "llama": Kind("llama", {"target_modules": LLAMA}),
@@ -183,6 +205,35 @@ KINDS: dict[str, Kind] = {
         {"target_modules": ["q_proj"], "target_parameters": ["experts.gate_up_proj", "experts.down_proj"]},
         some("fused-experts"),
     ),
+    "gpt-oss-stacked": Kind("gpt_oss", GPT_OSS, others=some("stacked-experts")),
+    "gpt-oss-experts-alone": Kind("gpt_oss", {**GPT_OSS, "target_modules": []}, others=some("stacked-experts")),
+    "gpt-oss-one-matrix": Kind(
+        "gpt_oss", {**GPT_OSS, "target_parameters": ["experts.down_proj"]}, some("experts-missing"), some("stacked-experts")
+    ),
+    "gpt-oss-half": Kind("gpt_oss", GPT_OSS, some("half-pair"), some("stacked-experts"), without("layers.0", "experts.lora_B")),
+    "gpt-oss-other-rank": Kind("gpt_oss", GPT_OSS, some("tensor-rank"), some("stacked-experts"), change_config(r=8)),
+    "gpt-oss-other-layer": Kind(
+        "gpt_oss", GPT_OSS, some("module-unknown"), some("stacked-experts"), renamed("layers.1.mlp", "layers.7.mlp")
+    ),
+    "gpt-oss-matrices-swapped": Kind(
+        "gpt_oss",
+        GPT_OSS,
+        some("shape"),
+        some("stacked-experts"),
+        lambda folder: [
+            renamed(*names)(folder)
+            for names in ((".base_layer.lora", ".x.lora"), ("experts.lora", "experts.base_layer.lora"), (".x.", "."))
+        ],
+    ),
+    "gpt-oss-tensor-for-each-matrix": Kind(
+        "gpt_oss",
+        GPT_OSS,
+        some("fused-experts"),
+        change=lambda folder: [
+            renamed(*names)(folder) for names in ((".experts.lora", ".experts.down_proj.lora"), ("base_layer", "gate_up_proj"))
+        ],
+    ),
+    "joined": Kind("llama", {"target_modules": ["q_proj", "k_proj", "v_proj"]}, some("fused-projections"), change=joined),
     "trl-checkpoint": Kind("llama", {"target_modules": LLAMA}, others=some("extra-files"), change=beside),
     "unsloth-names": Kind(
         "llama", {"target_modules": LLAMA}, some("prefix"), change=renamed("base_model.model.model.", "base_model.model.language_model.")

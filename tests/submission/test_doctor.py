@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,12 @@ CONFIGS = [
     ("bias", "bias", "all"),
     ("bias", "bias", "lora_only"),
     ("peft-type", "peft_type", "LOHA"),
+    ("peft-type-name", "peft_type", "lora"),
+    ("peft-type-name", "peft_type", "PeftType.LORA"),
+    ("pattern", "rank_pattern", ["q_proj"]),
+    ("pattern", "rank_pattern", {"*_proj": 4}),
+    ("pattern", "alpha_pattern", {"q_proj(": 8}),
+    ("targets", "target_modules", ["Wqkv", "dense"]),
     ("rslora", "use_rslora", "yes"),
     ("alpha-pattern", "alpha_pattern", {"q_proj": 2}),
     ("lora-bias", "lora_bias", True),
@@ -124,7 +131,7 @@ CONFIGS = [
     ("other-lora", "kasa_config", {"beta": 1}),
     ("residual-init", "init_lora_weights", "pissa_niter_16"),
     ("residual-init", "init_lora_weights", "loftq"),
-    ("gradient-init", "init_lora_weights", "lora_ga"),
+    ("residual-init", "init_lora_weights", "lora_ga"),
     ("target-pattern", "target_modules", r".*(in|q|v)_proj$"),
     ("target-pattern", "target_modules", "all-linear"),
     ("target-idle", "target_modules", ["in_proj", "q_proj", "v_proj", "gate_proj"]),
@@ -142,6 +149,56 @@ def test_a_field_breaks_its_rule_and_no_other_and_is_named_with_its_value(lora, 
     finding = only(lora, base)
     assert (finding.rule, finding.severity, finding.subjects[0]) == (rule, RULES[rule].severity, name)
     assert rule == "target-idle" or repr(value)[:40] in finding.value
+
+
+@pytest.mark.parametrize("targets", ["q_proj,v_proj", "q_proj", "['q_proj']", "*_proj", "(q_proj"])
+def test_a_string_of_targets_that_is_no_regular_expression_for_a_module_is_refused(lora, base, targets):
+    lora.config["target_modules"] = targets
+    checkup = check(lora, base)
+    assert [finding.rule for finding in checkup.findings] == ["targets", "target-pattern"]
+    assert repr(targets) in checkup.findings[0].value
+
+
+@pytest.mark.parametrize("targets", [r"backbone\.layers\.\d+\.mixer\.\w+", r"model\.layers\.2\..*", "All-Linear"])
+def test_a_regular_expression_may_be_for_either_name_of_the_modules(lora, base, targets):
+    lora.config["target_modules"] = targets
+    assert only(lora, base).rule == "target-pattern"
+
+
+@pytest.mark.parametrize("value", ["4", None, [4], True])
+def test_a_pattern_whose_values_are_no_numbers_is_refused_with_key_and_value(lora, base, value):
+    lora.config["rank_pattern"] = {"q_proj": value}
+    assert (only(lora, base).rule, only(lora, base).value) == ("pattern", f"'q_proj': {value!r}; a number was expected")
+
+
+def test_another_kind_of_adapter_is_refused_for_that_and_for_no_field_that_it_need_not_have(lora, base):
+    lora.config = {"peft_type": "LOHA", "alpha": 8}
+    assert only(lora, base).rule == "peft-type"
+
+
+def test_a_config_without_a_peft_type_is_a_risk_alone(lora, base):
+    del lora.config["peft_type"]
+    assert (only(lora, base).rule, only(lora, base).severity) == ("peft-type-name", "risk")
+
+
+def test_names_that_would_command_a_terminal_or_cannot_be_written_are_shown_escaped(lora, base):
+    put(lora, "x\x1b[31m\n")
+    lora.config["\ud800"] = 1
+    findings = {finding.rule: finding.subjects[0] for finding in check(lora, base).findings}
+    assert findings == {"extra-tensor": r"x\x1b[31m\n", "field-unknown": r"\ud800"}
+
+
+def test_a_config_of_many_fields_a_name_of_megabytes_and_thousands_of_layers_take_seconds_at_most(lora, base):
+    lora.config |= {f"field{number}": 1 for number in range(30_000)}
+    lora.config["target_modules"] = [*lora.config["target_modules"], *(f"other{number}" for number in range(30_000))]
+    lora.config["rank_pattern"] = {rf"layers.{number}.mixer.q_proj": 8 for number in range(10, 30_000)}
+    put(lora, PREFIX + "a." * 1_000_000 + "lora_A.weight")
+    for number in range(20_000):
+        lora.tensors[f"{PREFIX}model{number}.experts.0.up_proj.lora_A.weight"] = ("F32", (0,), b"")
+    began = time.process_time()
+    rules = {finding.rule for finding in check(lora, base).findings}
+    assert {"extra-tensor", "half-pair", "wrong-base", "field-unknown", "target-idle", "pattern-idle"} <= rules
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("init", [True, False, None, "gaussian", "eva", "orthogonal"])
@@ -235,6 +292,11 @@ def large(lora: Lora) -> None:
     put(lora, f"{IN_PROJ}.lora_B.weight", (20, 4), value=1e4)
 
 
+def megatron(lora: Lora) -> None:
+    for side in ("linear_in", "linear_out"):
+        put(lora, f"decoder.layers.0.mixer.in_proj.adapter.{side}.weight")
+
+
 TENSORS: list[tuple[str, str, Callable[[Lora], object]]] = [
     ("prefix", "model.layers.0", lambda lora: move(lora, PREFIX, "")),
     ("prefix", f"{PREFIX}layers.0", lambda lora: move(lora, f"{PREFIX}model.", PREFIX)),
@@ -260,6 +322,17 @@ TENSORS: list[tuple[str, str, Callable[[Lora], object]]] = [
     ("fused-experts", f"{PATH}.up_proj", lambda lora: put(lora, f"{PATH}.up_proj.lora_B.weight")),
     ("module-unknown", f"{PREFIX}model.layers.9.", lambda lora: lora.add("model.layers.9.mixer.in_proj", (20, 8))),
     ("module-unknown", f"{PREFIX}model.layers.0.", lambda lora: lora.add("model.layers.0.mixer.gate_proj", (20, 8))),
+    ("module-unknown", f"{PREFIX}vision_tower.layers.2", lambda lora: lora.add("vision_tower.layers.2.mixer.q_proj", (16, 8))),
+    (
+        "foreign-names",
+        f"{PREFIX}decoder.layers.2.self_attention",
+        lambda lora: lora.add("decoder.layers.2.self_attention.linear_qkv", (24, 8)),
+    ),
+    (
+        "foreign-names",
+        "decoder.layers.0.mixer.in_proj.adapter",
+        megatron,
+    ),
     ("router", f"{PREFIX}model.layers.1.mixer.gate", lambda lora: lora.add("model.layers.1.mixer.gate", (2, 8))),
     ("unserved", f"{PREFIX}model.layers.1.mixer.odd", lambda lora: lora.add("model.layers.1.mixer.odd", (2, 8))),
     ("wrong-base", f"{PREFIX}model.layers.0.self_attn", other_model),

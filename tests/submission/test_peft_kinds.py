@@ -49,7 +49,8 @@ def test_an_adapter_of_this_kind_is_judged_right(bases, tmp_path, name):
 
 
 SAME = [name for name, kind in KINDS.items() if kind.base == (kind.examined_on or kind.base)]
-REPAIRED = [name for name in SAME if all(RULES[rule].is_fixed for rule in KINDS[name].refused)]
+# What is stacked on gpt_oss is left as it is: vLLM takes it so.
+REPAIRED = [name for name in SAME if KINDS[name].base != "gpt_oss" and all(RULES[rule].is_fixed for rule in KINDS[name].refused)]
 
 
 @pytest.mark.parametrize("name", REPAIRED)

@@ -62,14 +62,16 @@ def read_header(path: Path) -> dict[str, TensorHeader]:
             length = int.from_bytes(head, "little")
             if len(head) < 8 or length > min(MAX_HEADER_BYTES, size - 8):
                 raise InputError(f"{path}: not a whole safetensors file: {size} bytes, of which the first 8 announce a header of {length}")
-            entries = json.loads(stream.read(length), object_pairs_hook=_without_repeats)
+            entries = _parsed(stream.read(length))
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{path}: no such file; a safetensors file was expected") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: its safetensors header is not valid JSON: {error}") from None
     if not isinstance(entries, dict):
         raise InputError(f"{path}: its safetensors header is a JSON {type(entries).__name__}, an object was expected")
-    entries.pop("__metadata__", None)
+    notes = entries.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(value, str) for value in notes.values()):
+        raise InputError(f"{path}: its __metadata__ is {str(notes)[:80]}; safetensors opens none but strings under names")
     tensors = {name: _tensor(path, name, entry, 8 + length) for name, entry in entries.items()}
     _check_layout(path, tensors, 8 + length, size)
     return tensors
@@ -117,6 +119,18 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
+def _parsed(head: bytes) -> Any:
+    """As strictly as the format's reference implementation: UTF-8 alone, no byte-order mark, no NaN, no half of a surrogate pair."""
+    text = head.decode()
+    if "\\ud" in text.lower():
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) < len(pairs):
@@ -137,10 +151,22 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorHeader:
         raise InputError(f"{path}: tensor {name!r}: dtype is a name, shape and data_offsets whole numbers from 0 on, got {str(entry)[:80]}")
     if dtype not in ITEM_BITS:
         raise InputError(f"{path}: tensor {name!r} has dtype {dtype!r}; known are {', '.join(sorted(ITEM_BITS))}")
+    if not _is_countable(shape):
+        raise InputError(f"{path}: tensor {name!r} has a shape of more numbers than 64 bits can count: {str(list(shape[:4]))[:80]} ...")
     expected = math.prod(shape) * ITEM_BITS[dtype] // 8
     if end - start != expected:
         raise InputError(f"{path}: tensor {name!r}: {dtype} {list(shape)} takes {expected} bytes, its data_offsets hold {end - start}")
     return TensorHeader(name, dtype, shape, path, data + start, data + end)
+
+
+def _is_countable(shape: tuple[int, ...]) -> bool:
+    """Whether no product on the way reaches 64 bits: the reference implementation ends with an error there."""
+    count = 1
+    for size in shape:
+        count *= size
+        if max(count, size) >= 1 << 64:
+            return False
+    return True
 
 
 def _check_layout(path: Path, tensors: dict[str, TensorHeader], data: int, size: int) -> None:

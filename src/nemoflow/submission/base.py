@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,19 @@ STACKED = frozenset({"gpt_oss"})
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
 _EXPERT = re.compile(r"(?P<experts>.+\.experts)\.(?P<index>\d+)\.(?P<part>\w+)")
+_ELSEWHERE = re.compile(r"vision|visual|image|audio|speech|encoder|tower")
+"""Parts of a model with layers of their own, which are not those of the language model."""
+_STACK = re.compile(r"(?P<path>.+\.experts)\.(?P<part>gate_up_proj|down_proj)(?P<blocks>_blocks)?")
 _TAIL = re.compile(r"(?:^|\.)(layers\.\d+\..+|lm_head|embed_tokens|embeddings)$")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The routed experts of a layer, in one tensor for each of their matrices."""
+
+    count: int
+    shapes: Mapping[str, Shape]
+    """`gate_up_proj` and `down_proj` -> the shape of each expert's."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,8 @@ class BaseModules:
     """Modules with a matrix that take none."""
     is_tied: bool = False
     """The output head is the embedding."""
+    stacks: Mapping[str, "Stack"] = field(default_factory=dict)
+    """Routed experts that lie stacked, by their path."""
 
     @classmethod
     def read(cls, folder: Path) -> "BaseModules":
@@ -76,19 +90,27 @@ class BaseModules:
         head = next((module for module in shapes if module.endswith(EMBEDDINGS)), None)
         if is_tied and head and "lm_head" not in shapes:
             shapes["lm_head"] = (shapes[head][1], shapes[head][0])
-        return cls(family, is_known, shapes, frozenset(others), is_tied)
+        return cls(family, is_known, shapes, frozenset(others), is_tied, _stacks(family, tensors))
 
     def placed(self, module: str) -> str | None:
         """The module that a misnamed one stands for: the only one whose name ends alike."""
         tail = _TAIL.search(module)
-        if tail is None:
+        if tail is None or _ELSEWHERE.search(module[: tail.start()]):
             return None
         alike = self._tails.get(self._tail_of(tail[1]), ())
         return alike[0] if len(alike) == 1 else None
 
     def experts(self, path: str) -> dict[str, Shape]:
         """Matrices of the routed experts at a path such as `model.layers.1.mixer.experts`: `0.up_proj` -> shape."""
-        return {name.removeprefix(f"{path}."): shape for name, shape in self.shapes.items() if name.startswith(f"{path}.")}
+        return self._experts.get(path, {})
+
+    @cached_property
+    def _experts(self) -> dict[str, dict[str, Shape]]:
+        found: dict[str, dict[str, Shape]] = {}
+        for name, shape in self.shapes.items():
+            if path := expert_path(name):
+                found.setdefault(path, {})[name.removeprefix(f"{path}.")] = shape
+        return found
 
     @cached_property
     def _tails(self) -> dict[str, list[str]]:
@@ -100,6 +122,20 @@ class BaseModules:
 
     def _tail_of(self, tail: str) -> str:
         return EMBEDDINGS[0] if tail in EMBEDDINGS else tail
+
+
+def _stacks(family: ModelFamily, tensors: Mapping[str, TensorHeader]) -> dict[str, Stack]:
+    """Stacked as (experts, inputs, outputs), or in blocks of MXFP4 as (experts, outputs, blocks, 16 bytes of two numbers each)."""
+    found: dict[str, Stack] = {}
+    for tensor in tensors.values():
+        match = _STACK.fullmatch(tensor.name)
+        if family.model_type not in STACKED or match is None or len(tensor.shape) != (4 if match["blocks"] else 3):
+            continue
+        count, second, third = tensor.shape[:3]
+        shape = (second, third * tensor.shape[3] * 2) if match["blocks"] else (third, second)
+        path = family.module(match["path"])
+        found[path] = Stack(count, {**(found[path].shapes if path in found else {}), match["part"]: shape})
+    return found
 
 
 def _is_packed(tensor: TensorHeader) -> bool:

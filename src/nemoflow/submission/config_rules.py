@@ -9,10 +9,12 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nemoflow.submission.base import expert_path
+from nemoflow.submission.patterns import PatternError, matched
 from nemoflow.submission.rules import Finding, found
 
 CONFIG = "adapter_config.json"
@@ -37,7 +39,7 @@ REFUSED = {
 }
 """Fields that break a rule where they are set."""
 
-RESIDUAL_INITS = ("pissa", "olora", "corda", "loftq")
+RESIDUAL_INITS = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Starts that change the base model's own weights: the adapter is only right on those changed weights."""
 
 KNOWN = frozenset(
@@ -55,7 +57,7 @@ def parse_config(content: bytes) -> tuple[dict[str, Any], list[Finding]]:
     twice: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice.extend(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
+        twice.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         return dict(pairs)
 
     if len(content) > MAX_CONFIG_BYTES:
@@ -71,14 +73,22 @@ def parse_config(content: bytes) -> tuple[dict[str, Any], list[Finding]]:
 
 def config_findings(config: Mapping[str, Any], max_rank: int) -> Iterator[Finding]:
     """Every rule that the config breaks by itself."""
+    kind = config.get("peft_type")
+    if kind is None:
+        yield found("peft-type-name", "peft_type", "missing", severity="risk")
+    elif is_lora(kind):
+        yield from [] if kind == "LORA" else [found("peft-type-name", "peft_type", shown(kind))]
+    else:
+        # Its other fields are those of another kind of adapter.
+        yield found("peft-type", "peft_type", shown(kind))
+        return
     missing = [name for name in REQUIRED if name not in config]
     if missing:
         yield found("field-missing", missing, "missing")
     yield from _rank(config.get("r", 1), max_rank)
     yield from _alpha(config.get("lora_alpha", 1))
-    yield from _targets(config.get("target_modules", ["q_proj"]))
-    if (kind := config.get("peft_type") or "LORA") != "LORA":
-        yield found("peft-type", "peft_type", shown(kind))
+    if not (config.get("target_parameters") and config.get("target_modules", ()) in (None, [])):
+        yield from _targets(config.get("target_modules", ["q_proj"]))
     if (bias := config.get("bias", "none")) != "none":
         yield found("bias", "bias", shown(bias))
     if type(config.get("use_rslora", False)) is not bool:
@@ -90,14 +100,52 @@ def config_findings(config: Mapping[str, Any], max_rank: int) -> Iterator[Findin
     yield from _cosmetic(config)
 
 
-def pattern_findings(config: Mapping[str, Any], modules: Iterable[str]) -> Iterator[Finding]:
+class Scales:
+    """The ranks, and the factors on B A, that PEFT gives modules."""
+
+    def __init__(self, config: Mapping[str, Any], modules: Iterable[str]) -> None:
+        self.config = config
+        self.problems: dict[str, str] = {}
+        """`rank_pattern` or `alpha_pattern` -> what PEFT would end with an error for; such a pattern counts as none."""
+        names = list(modules)
+        self._ranks = self._read("rank_pattern", names)
+        self._alphas = self._read("alpha_pattern", names)
+
+    def rank(self, module: str) -> Any:
+        """A module's rank."""
+        rank = self._ranks.get(module)
+        return self.config.get("r") if rank is None else rank
+
+    def scale(self, module: str) -> float:
+        """The factor on a module's B A."""
+        alpha = self._alphas.get(module)
+        return _scale(self.config, self.rank(module), self.config.get("lora_alpha") if alpha is None else alpha)
+
+    def _read(self, field: str, names: list[str]) -> dict[str, Any]:
+        pattern = self.config.get(field) or {}
+        kinds: tuple[type, ...] = (int,) if field == "rank_pattern" else (int, float)
+        try:
+            found = matched(pattern, names)
+        except PatternError as error:
+            self.problems[field] = f"{shown(pattern)} {error}"
+            return {}
+        odd = next((key for key, value in pattern.items() if type(value) not in kinds), None)
+        if odd is None:
+            return found
+        self.problems[field] = f"{shown(odd)}: {shown(pattern[odd])}; a number was expected"
+        return {}
+
+
+def pattern_findings(config: Mapping[str, Any], scales: Scales, modules: Iterable[str]) -> Iterator[Finding]:
     """`rank_pattern` and `alpha_pattern`, where they give a module another scale than vLLM's, or experts ranks that vLLM cannot stack."""
     names, common = list(modules), scaling(config)
+    for field, problem in scales.problems.items():
+        yield found("pattern", field, problem)
     for field, rule in (("rank_pattern", "rank-pattern"), ("alpha_pattern", "alpha-pattern")):
         pattern = config.get(field)
-        if not pattern:
+        if not pattern or field in scales.problems:
             continue
-        other = [name for name in names if own_scale(config, name) != common or _is_uneven(config, name)]
+        other = [name for name in names if scales.scale(name) != common or _is_uneven(config, scales, name)]
         yield found(rule, [field, *other], shown(pattern)) if other or not names else found("pattern-idle", field, shown(pattern))
 
 
@@ -106,27 +154,20 @@ def scaling(config: Mapping[str, Any]) -> float:
     return _scale(config, config.get("r"), config.get("lora_alpha"))
 
 
-def own_scale(config: Mapping[str, Any], module: str) -> float:
-    """The factor that PEFT puts on a module's B A."""
-    rank, alpha = own_rank(config, module), _matched(config.get("alpha_pattern"), module)
-    return _scale(config, rank, config.get("lora_alpha") if alpha is None else alpha)
-
-
-def own_rank(config: Mapping[str, Any], module: str) -> Any:
-    """The rank that PEFT gives a module."""
-    rank = _matched(config.get("rank_pattern"), module)
-    return config.get("r") if rank is None else rank
-
-
 def shown(value: Any) -> str:
     """A value of JSON, not too long."""
     text = repr(value)
     return text if len(text) <= 90 else f"{text[:84]} ..."
 
 
-def _is_uneven(config: Mapping[str, Any], module: str) -> bool:
+def is_lora(kind: Any) -> bool:
+    """`lora`, or the way that Python prints PEFT's enumeration, among them."""
+    return isinstance(kind, str) and kind.upper().removeprefix("PEFTTYPE.") == "LORA"
+
+
+def _is_uneven(config: Mapping[str, Any], scales: Scales, module: str) -> bool:
     """VLLM stacks the experts of a layer, whose ranks must be alike."""
-    return expert_path(module) is not None and own_rank(config, module) != config.get("r")
+    return expert_path(module) is not None and scales.rank(module) != config.get("r")
 
 
 def _scale(config: Mapping[str, Any], rank: Any, alpha: Any) -> float:
@@ -134,19 +175,6 @@ def _scale(config: Mapping[str, Any], rank: Any, alpha: Any) -> float:
         return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") is True else float(rank))
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return math.nan
-
-
-def _matched(pattern: Any, module: str) -> Any:
-    """PEFT's rule: a key is a regular expression for the end of a module's name, from a dot on; the first that fits counts."""
-    if not isinstance(pattern, dict):
-        return None
-    for key, value in pattern.items():
-        try:
-            if re.match(rf"(.*\.)?({key})$", module):
-                return value
-        except re.error:
-            continue
-    return None
 
 
 def _rank(rank: Any, max_rank: int) -> Iterator[Finding]:
@@ -174,8 +202,6 @@ def _start(start: Any) -> Iterator[Finding]:
         return
     if start.lower().startswith(RESIDUAL_INITS):
         yield found("residual-init", "init_lora_weights", shown(start))
-    elif start.lower() == "lora_ga":
-        yield found("gradient-init", "init_lora_weights", shown(start))
 
 
 def _cosmetic(config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 from nemoflow.errors import InputError, SubmissionError
 from nemoflow.models.headers import TensorHeader, read_header
 from nemoflow.submission.base import BaseModules, expert_path
-from nemoflow.submission.config_rules import MAX_CONFIG_BYTES, config_findings, own_rank, parse_config, pattern_findings, scaling
+from nemoflow.submission.config_rules import MAX_CONFIG_BYTES, Scales, config_findings, parse_config, pattern_findings, scaling
 from nemoflow.submission.files import AdapterFiles, open_adapter
 from nemoflow.submission.rules import SEVERITIES, Finding, Severity, found
 from nemoflow.submission.tensor_rules import (
@@ -22,6 +22,7 @@ from nemoflow.submission.tensor_rules import (
     measure_all,
     name_findings,
     shape_findings,
+    stacked_findings,
     target_findings,
 )
 
@@ -100,7 +101,7 @@ def examine_files(files: AdapterFiles, base: BaseModules, max_rank: int) -> Chec
     layout = lay_out(tensors, base)
     dead: tuple[str, ...] = ()
     if tensors:
-        findings += _tensor_findings(config, layout, base, max_rank)
+        findings += _tensor_findings(config, tensors, layout, base, max_rank)
         measured = measure_all(tensors.values(), layout, scaling(config))
         dead = measured.dead
         findings += measured.findings
@@ -151,15 +152,19 @@ def _config(files: AdapterFiles, max_rank: int) -> tuple[dict[str, Any], list[Fi
     return config, [*findings, *config_findings(config, max_rank)]
 
 
-def _tensor_findings(config: Mapping[str, Any], layout: Layout, base: BaseModules, max_rank: int) -> Iterator[Finding]:
+def _tensor_findings(
+    config: Mapping[str, Any], tensors: Mapping[str, TensorHeader], layout: Layout, base: BaseModules, max_rank: int
+) -> Iterator[Finding]:
     name = config.get("base_model_name_or_path")
     trained_on = f"; it says that it was trained on {name!r}" if isinstance(name, str) and name else ""
     yield from name_findings(layout, base, trained_on)
-    ranks = {module: own_rank(config, module) for module in layout.pairs}
+    scales = Scales(config, layout.pairs)
+    ranks = {module: scales.rank(module) for module in layout.pairs}
     yield from shape_findings(layout, base, ranks, max_rank, trained_on)
     yield from expert_findings(layout, base)
-    yield from pattern_findings(config, layout.pairs)
-    yield from target_findings(config.get("target_modules"), layout)
+    yield from stacked_findings(layout, tensors, base, config.get("r"))
+    yield from pattern_findings(config, scales, layout.pairs)
+    yield from target_findings(config.get("target_modules"), layout, base)
     if config.get("target_parameters") and not layout.broken.get("fused-experts"):
         yield found("target-parameters", "target_parameters", repr(config["target_parameters"]))
     experts = [module for module in layout.pairs if expert_path(module)]

@@ -6,6 +6,7 @@ first, so both load. Wrappers of training (DDP, FSDP, torch.compile), adapters' 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,16 @@ _SIDES: dict[str, Side] = {
 }  # fmt: skip
 _EXACT = re.compile(r"base_model\.model\.(?P<module>.+)\.(?:lora_(?P<side>[AB])\.weight|lora_embedding_(?P<embedding>[AB]))")
 _LOOSE = re.compile(rf"(?P<module>.+?)\.(?P<side>{'|'.join(_SIDES)})(?:\.(?P<name>[^.]+))?(?:\.weight)?")
+_FOREIGN = re.compile(
+    r"\.linear_(qkv|proj|fc1|fc2)\b|\.adapter$|^lora_(te|unet|transformer)\w*_layers_\d+_|\.(attention\.w[qkvo]|feed_forward\.w[123])$"
+)
+"""Modules as Megatron, kohya's scripts and Meta's own checkpoints call them."""
+_JOINED: Mapping[str, tuple[str, ...]] = {
+    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
+    "gate_up_proj": ("gate_proj", "up_proj"),
+}
 _FUSED = re.compile(r"\.experts(\.(base_layer|w[123]|up_proj|down_proj|gate_proj|gate_up_proj))?$")
+_WRAPPED = re.compile(r"base_model\.model\.(?P<path>.+\.experts)(?P<inner>\.base_layer)?\.lora_(?P<side>[AB])\.weight")
 _EACH = re.compile(r"\.experts\.\w+?_lora_[AB]$")
 """One tensor for all experts' matrices of a name, as this package's own checkpoints hold them."""
 _COPIES = (".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight")
@@ -65,6 +75,22 @@ def key_of(module: str, side: Side) -> str:
     return f"{PREFIX}{module}.lora_{side}.weight"
 
 
+def parts_of(module: str, base: BaseModules) -> tuple[str, ...]:
+    """The base model's matrices that a module of another layout joins, such as `qkv_proj`; none for any other."""
+    parent, _, last = module.rpartition(".")
+    parts = tuple(f"{parent}.{part}" for part in _JOINED.get(last, ()))
+    return parts if all(part in base.shapes for part in parts) else ()
+
+
+def stack_of(name: str, base: BaseModules) -> tuple[str, str, Side] | None:
+    """Path, matrix and side of a tensor for all experts of a layer, as vLLM reads it: PEFT puts the second matrix's around the first's."""
+    match = _WRAPPED.fullmatch(name)
+    if match is None:
+        return None
+    part = "gate_up_proj" if match["inner"] else "down_proj"
+    return base.family.module(match["path"]), part, "A" if match["side"] == "A" else "B"
+
+
 def is_skipped(module: str) -> bool:
     """Layers that predict several tokens ahead: vLLM leaves them out of LoRA (`lora_skip_prefixes`)."""
     return module.startswith("mtp.") or ".mtp." in module
@@ -104,5 +130,7 @@ def _misname(name: str) -> str:
 
 def _stranger(module: str, base: BaseModules) -> str:
     if module not in base.others:
-        return "module-unknown"
+        if parts_of(module, base):
+            return "fused-projections"
+        return "foreign-names" if _FOREIGN.search(module) else "module-unknown"
     return "router" if module.rpartition(".")[2] in ROUTERS else "unserved"

@@ -21,7 +21,7 @@ from nemoflow.models.headers import read_config
 from nemoflow.models.noise import hush_libraries
 from nemoflow.submission import in_vllm
 from nemoflow.submission.base import BaseModules
-from nemoflow.submission.config_rules import own_scale, parse_config
+from nemoflow.submission.config_rules import Scales, parse_config
 from nemoflow.submission.doctor import read_tensors
 from nemoflow.submission.factors import deltas, pairs_of
 from nemoflow.submission.files import open_adapter
@@ -177,7 +177,9 @@ def add_products(model: Any, folder: Path, base: Path) -> Any:
     modules = BaseModules.read(base)
     config, _ = parse_config((folder / "adapter_config.json").read_bytes())
     tensors, _ = read_tensors([folder / "adapter_model.safetensors"])
-    for module, delta in deltas(pairs_of(lay_out(tensors, modules), tensors, modules), lambda name, _: own_scale(config, name)):
+    pairs = pairs_of(lay_out(tensors, modules), tensors, modules)
+    scales = Scales(config, pairs)
+    for module, delta in deltas(pairs, lambda name, _: scales.scale(name)):
         weight = weight_of(model, module)
         with torch.no_grad():
             weight.add_(torch.tensor(delta, device=weight.device))

@@ -16,7 +16,7 @@ from typing import Any
 from nemoflow.errors import InputError, SubmissionError
 from nemoflow.models.headers import ITEM_BITS, TensorHeader
 from nemoflow.submission.base import BaseModules, expert_path
-from nemoflow.submission.config_rules import CONFIG, KNOWN, MAX_CONFIG_BYTES, own_scale, parse_config, scaling
+from nemoflow.submission.config_rules import CONFIG, KNOWN, MAX_CONFIG_BYTES, Scales, is_lora, parse_config, scaling
 from nemoflow.submission.doctor import Checkup, examine_files, read_tensors
 from nemoflow.submission.factors import Factor, Pair, pairs_of, zero_pair
 from nemoflow.submission.files import WEIGHTS, AdapterFiles, open_adapter
@@ -25,6 +25,7 @@ from nemoflow.submission.numbers import WRITERS
 from nemoflow.submission.tensor_rules import Layout, lay_out
 
 TENSORS_TO_DROP = ("base-copy", "skipped-layer")
+PATTERNS = ("rank_pattern", "alpha_pattern")
 CHANGED_BY = ("modules_to_save", "trainable_token_indices")
 """Where one of these is set, a tensor that is no factor may be part of what the adapter computes."""
 
@@ -110,6 +111,7 @@ class _Plan:
 
     def __post_init__(self) -> None:
         self.pairs = pairs_of(self.layout, self.tensors_there, self.base)
+        self.scales = Scales(self.config, [pair.pattern_name or name for name, pair in self.pairs.items()])
         ranks = [pair.rank for pair in self.pairs.values()]
         asked = self.config.get("r")
         common = max(ranks, default=0)
@@ -139,9 +141,11 @@ class _Plan:
             if self.rank != config.get("r") or self.rescales_experts:
                 alpha = self.scale * self.rank
                 config |= {"r": self.rank, "lora_alpha": int(alpha) if alpha == int(alpha) else alpha, "use_rslora": False}
-            config |= {name: {} for name in ("rank_pattern", "alpha_pattern") if name in config}
+            config |= {name: {} for name in PATTERNS if name in config and name not in self.scales.problems}
         if config.get("target_parameters") and not self._still_stacked():
             config["target_parameters"] = None
+        if (kind := config.get("peft_type")) is None or is_lora(kind):
+            config["peft_type"] = "LORA"
         if config.get("fan_in_fan_out"):
             config["fan_in_fan_out"] = False
         if self.pairs:
@@ -149,7 +153,7 @@ class _Plan:
         return config
 
     def _fitted(self, name: str, pair: Pair) -> Pair:
-        own = own_scale(self.config, pair.pattern_name or name)
+        own = self.scales.scale(pair.pattern_name or name)
         outputs, inputs = pair.b.shape[0], pair.a.shape[1]
         folded = pair.b.times(own / self.scale) if math.isfinite(own) else pair.b
         return Pair(pair.a.padded(self.rank, inputs), folded.padded(outputs, self.rank), pair.pattern_name)

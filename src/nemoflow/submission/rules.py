@@ -62,8 +62,14 @@ class Finding:
 def found(rule: str, subjects: str | Iterable[str], value: str, severity: Severity | None = None) -> Finding:
     """A finding with the rule's own words."""
     names = (subjects,) if isinstance(subjects, str) else tuple(subjects)
+    names = tuple(map(_printable, names))
     known = RULES[rule]
-    return Finding(rule, severity or known.severity, names, value, known.why, known.repair)
+    return Finding(rule, severity or known.severity, names, _printable(value), known.why, known.repair)
+
+
+def _printable(text: str) -> str:
+    """Names come from anywhere; one may hold a terminal's commands, or what no encoding can write."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 _RETRAIN = "train again without it"
@@ -120,7 +126,13 @@ RULES: Mapping[str, Rule] = {
         "the adapter is multiplied by alpha / r, so it would end with an error, vanish or turn its sign",
         "write the value that it was trained with",
     ),
-    "targets": Rule("refused", "PEFT does not load an adapter without names to adapt", "list the modules' names", is_fixed=True),
+    "targets": Rule(
+        "refused",
+        "PEFT does not load an adapter without names to adapt: in a list the ends of modules' names, in a string one regular expression"
+        " for whole names",
+        "list the modules' names",
+        is_fixed=True,
+    ),
     "target-pattern": Rule(
         "risk",
         "it loads, as the official demo's does; one competitor's same weights scored 0.02 higher with a list",
@@ -134,6 +146,9 @@ RULES: Mapping[str, Rule] = {
     "dora": Rule("refused", "vLLM's reader refuses DoRA, and it is no product of two matrices", "train plain LoRA"),
     "bias": Rule("refused", "vLLM loads no trained biases, and without them the adapter is another one", "train with bias='none'"),
     "peft-type": Rule("refused", "vLLM loads LoRA only", "train LoRA"),
+    "peft-type-name": Rule(
+        "refused", "PEFT knows it as LORA alone and ends with an error; vLLM does not read it", "write LORA", is_fixed=True
+    ),
     "rslora": Rule("refused", "it decides between alpha / r and alpha / sqrt(r)", "write true or false"),
     "rslora-experts": Rule(
         "refused",
@@ -147,14 +162,16 @@ RULES: Mapping[str, Rule] = {
     "alpha-pattern": Rule(
         "refused", "vLLM 0.17 ignores it and scales these modules by the common alpha", "fold the scale into lora_B", is_fixed=True
     ),
+    "pattern": Rule(
+        "refused",
+        "PEFT ends with an error: it takes a table from names of modules, or regular expressions for them, to numbers",
+        "correct it, or drop it where every module has the common rank and alpha",
+    ),
     "pattern-idle": Rule("note", "every module has the common scale, so that vLLM may ignore the pattern", "drop it", is_fixed=True),
     "residual-init": Rule(
         "refused",
-        "this start changed the base model's own weights; on the unchanged ones the adapter is another one, and newer vLLM refuses it",
+        "this start changed the base model's own weights; on the unchanged ones the adapter is another one",
         "convert it with PEFT's path_initial_model_for_weight_conversion",
-    ),
-    "gradient-init": Rule(
-        "risk", "this start changes the base model's weights while it trains", "convert it with PEFT before it is submitted"
     ),
     "target-parameters": Rule(
         "risk", "it names stacked experts, yet the file holds none; PEFT would want them", "drop the field", is_fixed=True
@@ -200,6 +217,16 @@ RULES: Mapping[str, Rule] = {
     ),
     "stacked-experts": Rule(
         "risk", "vLLM takes this family's experts stacked; which version reads them right was not tried", "prove it with --load"
+    ),
+    "fused-projections": Rule(
+        "refused",
+        "the base model has these matrices one by one: vLLM ends with an error, and PEFT finds no such module",
+        "give each its own rows of lora_B, in order, and lora_A whole",
+    ),
+    "foreign-names": Rule(
+        "refused",
+        "these are another program's names (Megatron's, Meta's or kohya's): vLLM and PEFT find no such module",
+        "export it with that program's converter to Hugging Face's names",
     ),
     "router": Rule("refused", "vLLM passes over a router's adapter in silence, and PEFT refuses to train one", "train without it"),
     "unserved": Rule("refused", "the base model has this module, but vLLM adapts none such", "train without it"),

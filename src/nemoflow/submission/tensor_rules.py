@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemoflow.models.headers import TensorHeader
-from nemoflow.submission.base import EMBEDDINGS, STACKED, BaseModules, Shape, expert_path
-from nemoflow.submission.keys import Place, Side, place_of
+from nemoflow.submission.base import EMBEDDINGS, STACKED, BaseModules, Shape, Stack, expert_path
+from nemoflow.submission.config_rules import shown
+from nemoflow.submission.keys import PREFIX, Place, Side, parts_of, place_of, stack_of
 from nemoflow.submission.numbers import READERS, Numbers, measure
+from nemoflow.submission.patterns import PatternError, first_fits, tails
 from nemoflow.submission.rules import Finding, found
 
 LOADED = frozenset({"F32", "BF16", "F16"})
@@ -24,6 +26,9 @@ MOST = 0.8
 """Where more of the modules than this are strangers, the model is another one; its output head may still fit."""
 ENOUGH = 4
 """Modules of a kind that a median is taken of."""
+
+LONGEST = 1_000
+"""Characters of a name that is looked at."""
 
 Sides = dict[Side, TensorHeader]
 
@@ -54,7 +59,7 @@ def lay_out(tensors: Mapping[str, TensorHeader], base: BaseModules) -> Layout:
     """Every tensor in its place."""
     layout = Layout()
     for name, tensor in sorted(tensors.items()):
-        layout.add(tensor, place_of(name, base))
+        layout.add(tensor, place_of(name, base) if len(name) <= LONGEST else "extra-tensor")
     return layout
 
 
@@ -62,6 +67,11 @@ def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterato
     """What is wrong with the names; an adapter of another model gets one finding, not thousands."""
     strangers = [module for module in layout.pairs if module not in base.shapes]
     broken = dict(layout.broken)
+    odd = {name for rule in ("fused-projections", "foreign-names") for name in broken.get(rule, ())}
+    named_otherwise = (
+        {module for module, sides in layout.pairs.items() if odd & {tensor.name for tensor in sides.values()}} if odd else set()
+    )
+    strangers = [module for module in strangers if module not in named_otherwise]
     if len(strangers) > MOST * len(layout.pairs) and broken.get("module-unknown"):
         known = min((name for name in base.shapes if "layers." in name), default="(none)")
         value = (
@@ -70,7 +80,10 @@ def name_findings(layout: Layout, base: BaseModules, trained_on: str) -> Iterato
         yield found("wrong-base", broken.pop("module-unknown"), value + trained_on)
     for rule, names in broken.items():
         if rule == "fused-experts" and base.family.model_type in STACKED:
-            yield found("stacked-experts", names, "stacked experts")
+            stacked = [name for name in names if stack_of(name, base)]
+            others = [name for name in names if name not in set(stacked)]
+            yield from [found("stacked-experts", stacked, "stacked experts")] if stacked else []
+            yield from [found(rule, others, "vLLM takes experts.base_layer.lora_A and experts.lora_A of this family")] if others else []
         else:
             yield found(rule, names, _said_of(rule, names, base))
     if not base.is_known:
@@ -112,14 +125,80 @@ def expert_findings(layout: Layout, base: BaseModules) -> Iterator[Finding]:
             yield found("experts-missing", missing, f"{len(missing)} of the {len(every)} matrices of {path} have no lora_A and lora_B")
 
 
-def target_findings(targets: object, layout: Layout) -> Iterator[Finding]:
-    """Names to adapt for which there is nothing."""
-    if not isinstance(targets, list):
+def stacked_findings(layout: Layout, tensors: Mapping[str, TensorHeader], base: BaseModules, rank: Any) -> Iterator[Finding]:
+    """Experts that vLLM takes stacked: both matrices of a layer, each with A (experts r, inputs) and B (outputs, experts r)."""
+    if base.family.model_type not in STACKED:
         return
-    idle = [name for name in targets if not any(f".{name}." in f".{module}." for module in layout.pairs)]
-    fused = layout.broken.get("fused-experts")
-    if idle and not fused and len(idle) < len(targets):
+    seen: dict[str, dict[tuple[str, Side], str]] = defaultdict(dict)
+    for name in layout.broken.get("fused-experts", ()):
+        if place := stack_of(name, base):
+            seen[place[0]][place[1:]] = name
+    wrong: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, sides in seen.items():
+        stack = base.stacks.get(path)
+        if stack is None:
+            wrong["module-unknown"] |= dict.fromkeys(sides.values(), f"the base model has no stacked experts at {path}")
+            continue
+        for (part, side), name in sides.items():
+            if (part, "B" if side == "A" else "A") not in sides:
+                wrong["half-pair"][name] = f"has no lora_{'B' if side == 'A' else 'A'} beside it"
+            if part in stack.shapes:
+                rule, said = _stack_rule(side, tensors[name].shape, stack, part, rank)
+                if rule:
+                    wrong[rule][name] = f"{said}, for {part} of the {stack.count} experts of {path}"
+        if len({part for part, _ in sides}) == 1:
+            wrong["experts-missing"] |= dict.fromkeys(
+                sides.values(), "the adapter has one matrix of these experts; vLLM wants gate_up_proj and down_proj"
+            )
+    for rule, names in wrong.items():
+        yield found(rule, list(names), next(iter(names.values())))
+
+
+def _stack_rule(side: Side, shape: tuple[int, ...], stack: Stack, part: str, rank: Any) -> tuple[str, str]:
+    outputs, inputs = stack.shapes[part]
+    rows = stack.count * rank if type(rank) is int else "experts r"
+    expected = f"a matrix {[rows, inputs] if side == 'A' else [outputs, rows]} was expected, got {list(shape)}"
+    if len(shape) != 2 or 0 in shape:
+        return ("dimensions" if len(shape) > 2 else "ungathered"), expected
+    along, across = (shape[1], shape[0]) if side == "A" else shape
+    if along != (inputs if side == "A" else outputs) or across % stack.count:
+        return "shape", expected
+    return ("tensor-rank", expected) if across != rows and type(rank) is int else ("", "")
+
+
+def target_findings(targets: object, layout: Layout, base: BaseModules) -> Iterator[Finding]:
+    """Names to adapt for which there is nothing."""
+    if layout.broken.get("fused-experts") or not any(module in base.shapes for module in layout.pairs):
+        return
+    if isinstance(targets, str) and targets and targets.lower() != "all-linear":
+        problem = _target_problem(targets, layout, base)
+        if problem:
+            yield found("targets", "target_modules", f"{shown(targets)} {problem}")
+    if not isinstance(targets, list) or not all(isinstance(name, str) for name in targets):
+        return
+    ends = {end for name in _names(layout, base) for end in tails(name)}
+    idle = [name for name in targets if name not in ends]
+    if idle and len(idle) < len(targets):
         yield found("target-idle", "target_modules", f"{', '.join(map(repr, idle[:8]))}: the adapter holds no such tensor")
+    elif idle:
+        yield found("targets", "target_modules", f"{shown(targets)} names none of the modules that the adapter holds")
+
+
+def _names(layout: Layout, base: BaseModules) -> list[str]:
+    """Whole names of modules, as the loaded model has them, as its files have them, and as the adapter that was trained on an older one."""
+    names = set(layout.pairs)
+    for disk, loaded in base.family.disk_prefixes.items():
+        names |= {disk + name.removeprefix(loaded) for name in layout.pairs if name.startswith(f"{loaded}.")}
+    names |= {tensor.name.removeprefix(PREFIX).partition(".lora_")[0] for sides in layout.pairs.values() for tensor in sides.values()}
+    return sorted(names)
+
+
+def _target_problem(pattern: str, layout: Layout, base: BaseModules) -> str:
+    try:
+        fits = first_fits([pattern], _names(layout, base))
+    except PatternError as error:
+        return str(error)
+    return "" if any(fit is not None for fit in fits) else "fits the name of no module that the adapter holds"
 
 
 @dataclass(frozen=True)
@@ -205,4 +284,7 @@ def _said_of(rule: str, names: list[str], base: BaseModules) -> str:
     if rule in ("prefix", "key-name"):
         place = place_of(names[0], base)
         return f"stands for {place.module}" if isinstance(place, Place) else "stands for nothing"
+    if rule == "fused-projections":
+        place = place_of(names[0], base)
+        return f"stands for {', '.join(parts_of(place.module, base))}" if isinstance(place, Place) else "stands for nothing"
     return {"module-unknown": f"the base model ({base.family.model_type}) has no such module"}.get(rule, f"{len(names):,} of them")
