@@ -13,11 +13,10 @@ from nemoflow.cli.options import SETS, load
 from nemoflow.config import build
 from nemoflow.errors import ConfigError, InputError
 from nemoflow.flow.workflow import parse_sets
-from nemoflow.models.modules import read_modules
 from nemoflow.steps.train import TrainConfig
 from nemoflow.training.gpus import GPUS, gpu_named
 from nemoflow.training.plan import Plan, classes_that_fit, need_fit, remedies
-from nemoflow.training.preflight import plan_lines, plan_of, table
+from nemoflow.training.preflight import plan_lines, plan_of, read_base, table
 from nemoflow.training.resolution import Wanted
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -53,7 +52,7 @@ def model(
     recipe = _recipe(workflow, sets)
     given = {"targets": _targets(targets) if targets else None, "r": rank, "max_length": length}
     recipe |= {name: value for name, value in given.items() if value is not None}
-    plan = plan_of(read_modules(model), recipe)
+    plan = plan_of(read_base(model, recipe["quantization"]), recipe)
     seen = _manifest(measured) if measured else {}
     if as_json:
         click.echo(json.dumps(_object(plan, recipe, gpu, tokens, seen), indent=1))
