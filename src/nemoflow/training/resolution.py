@@ -235,7 +235,7 @@ class Resolution:
             fate=self._fate(largest, bool(matched)),
             trained=sum(part.lora(self.rank) for part in matched),
             parameters=0 if largest is self.modules.head and self.modules.is_tied else sum(part.parameters for part in parts),
-            is_quantised=largest.is_quantisable if isinstance(largest, Stack) else largest.last not in UNQUANTISED,
+            is_quantised=is_quantised(largest),
         )
 
     @cached_property
@@ -271,6 +271,11 @@ def resolve(modules: ModelModules, wanted: Wanted, rank: int, with_experts: bool
                 f"targets: {wanted!r} is no regular expression: {error}; a list of names, 'auto' or 'all-linear' is right"
             ) from None
     return Resolution(modules, wanted, rank, with_experts)
+
+
+def is_quantised(part: Linear) -> bool:
+    """Whether `nf4` holds it in 4 bits."""
+    return part.is_quantisable if isinstance(part, Stack) else part.last not in UNQUANTISED
 
 
 def warnings_of(resolution: Resolution) -> Iterator[str]:
