@@ -99,6 +99,21 @@ def test_an_adapters_own_targets_are_resolved(contest, tmp_path, says):
     assert says(contest, "--targets", tmp_path)[0] == 2
 
 
+@pytest.mark.parametrize(
+    "field",
+    [{"exclude_modules": ["v_proj"]}, {"layers_to_transform": [0]}, {"target_parameters": ["up_proj"]}, {"rank_pattern": {"q_proj": 4}}],
+)
+def test_an_adapter_that_also_says_otherwise_what_it_is_on_is_not_taken_by_its_names_alone(contest, tmp_path, says, field):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"target_modules": ["q_proj"], **field}))
+    code, _, err = says(contest, "--targets", tmp_path)
+    assert (code, f"{next(iter(field))} is " in err) == (2, True), err
+
+
+def test_targets_that_training_refuses_as_paths_are_refused_here_too(contest, says):
+    code, _, err = says(contest, "--set", '{"train.targets": ["mixer.q_proj"]}')
+    assert (code, "'mixer.q_proj' is a path; its last part is right: 'q_proj'" in err) == (2, True), err
+
+
 def test_json_holds_targets_plan_and_what_fits(contest, says):
     code, out, _ = says(contest, "--gpu", "h100", "--length", 8192, "--tokens", 1_000_000, "--json")
     shown = json.loads(out)

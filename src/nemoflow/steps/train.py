@@ -222,7 +222,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
 
 TRAIN = Step(
     name="train",
-    version=2,
+    version=3,
     config=TrainConfig,
     run=run,
     inputs={"corpus": Corpus, "model": Model},

@@ -16,7 +16,7 @@ from nemoflow.records import Example
 from nemoflow.training.data_check import Looked, check_rows
 from nemoflow.training.gpus import Gpu, gpu_of
 from nemoflow.training.plan import GIB, SHOWN_GIB, Plan, Setting, need_fit
-from nemoflow.training.resolution import KindRow, Resolution, resolve, warnings_of
+from nemoflow.training.resolution import KindRow, Resolution, Wanted, resolve, warnings_of
 from nemoflow.training.targets import WITH_MAMBA
 
 TARGETS = "targets.json"
@@ -126,13 +126,18 @@ def preflight(base: Path, tokenizer: Any, examples: Iterable[Example], recipe: M
     Tokens of the first CHECKED rows are looked at and the text of all; `where` is the corpus in errors.
     """
     modules = read_base(base, recipe["quantization"])
-    paths = [name for name in recipe["targets"] if "." in name]
-    if paths:
-        raise ConfigError(f"train.targets: {paths[0]!r} is a path; its last part is right: {paths[0].rpartition('.')[2]!r}")
+    need_names(recipe["targets"])
     plan_of(modules, recipe).resolution.need_sound()
     looked = check_rows(tokenizer, examples, recipe["max_length"], recipe["learn_outputs"], tokenised=CHECKED)
     looked.need_structure(where)
     return Preflight(recipe, modules, looked, gpu_here())
+
+
+def need_names(targets: Wanted) -> None:
+    """ConfigError for paths among the targets of a training, which are matched by their last parts."""
+    paths = [] if isinstance(targets, str) else [name for name in targets if "." in name]
+    if paths:
+        raise ConfigError(f"train.targets: {paths[0]!r} is a path; its last part is right: {paths[0].rpartition('.')[2]!r}")
 
 
 def gpu_here() -> Gpu | None:
