@@ -46,6 +46,20 @@ def test_a_wrong_row_a_row_of_something_else_and_no_rows_end_with_2(tmp_path, sa
     assert (code, "all 6 rows are over --length (10 tokens)" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", {}),
+        ("tokenizer_config.json", []),
+        ("tokenizer_config.json", {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["tokens.Own", None]}}),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_read_ends_with_2(tmp_path, says, name, content):
+    (tmp_path / "model" / name).write_text(json.dumps(content))
+    code, _, err = says(write_lines(tmp_path / "corpus.jsonl", ROWS))
+    assert (code, f"{tmp_path / 'model'}: its tokenizer cannot be read: " in err) == (2, True), err
+
+
 def test_a_folder_without_a_tokenizer_is_named(tmp_path, says):
     corpus = write_lines(tmp_path / "corpus.jsonl", ROWS)
     (tmp_path / "model" / "tokenizer.json").unlink()

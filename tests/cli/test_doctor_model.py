@@ -63,6 +63,30 @@ def test_a_folder_without_headers_ends_with_2(tmp_path, says):
     assert (code, "config.json" in err) == (2, True)
 
 
+@pytest.mark.parametrize(("method", "right"), [("mxfp4", "or 'none', which takes it as it is"), ("gptq", "the model in bf16 is right")])
+def test_a_base_that_is_quantised_already_is_not_quantised_again(tmp_path, says, method, right):
+    config = nano(tmp_path, "M*") / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": {"quant_method": method}}))
+    code, _, err = says(tmp_path)
+    assert (code, "train.quantization: 'nf4'" in err, method in err, right in err) == (2, True, True, True)
+    assert says(tmp_path, "--set", '{"train.quantization": "none"}')[0] == (0 if method == "mxfp4" else 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("gpt2", "the matrices of gpt2 are Conv1D modules"),
+        ("llava", "model_type 'llava' is none that transformers"),
+        ("kimi_of_tomorrow", "code that comes with a model (auto_map) is not run"),
+    ],
+)
+def test_a_type_that_training_could_not_load_or_adapt_ends_with_2(tmp_path, says, kind, error):
+    config = nano(tmp_path, "M*") / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": kind}))
+    code, _, err = says(tmp_path)
+    assert (code, error in err) == (2, True), err
+
+
 def test_an_adapters_own_targets_are_resolved(contest, tmp_path, says):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"target_modules": r".*\.(in|out)_proj"}))
     code, out, err = says(contest, "--targets", tmp_path)
@@ -73,6 +97,21 @@ def test_an_adapters_own_targets_are_resolved(contest, tmp_path, says):
     assert "12 modules in 6 of 52 layers" in out
     (tmp_path / "adapter_config.json").write_text("{}")
     assert says(contest, "--targets", tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"exclude_modules": ["v_proj"]}, {"layers_to_transform": [0]}, {"target_parameters": ["up_proj"]}, {"rank_pattern": {"q_proj": 4}}],
+)
+def test_an_adapter_that_also_says_otherwise_what_it_is_on_is_not_taken_by_its_names_alone(contest, tmp_path, says, field):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"target_modules": ["q_proj"], **field}))
+    code, _, err = says(contest, "--targets", tmp_path)
+    assert (code, f"{next(iter(field))} is " in err) == (2, True), err
+
+
+def test_targets_that_training_refuses_as_paths_are_refused_here_too(contest, says):
+    code, _, err = says(contest, "--set", '{"train.targets": ["mixer.q_proj"]}')
+    assert (code, "'mixer.q_proj' is a path; its last part is right: 'q_proj'" in err) == (2, True), err
 
 
 def test_json_holds_targets_plan_and_what_fits(contest, says):

@@ -64,6 +64,7 @@ def test_an_adapter_is_its_config_and_its_weights(tmp_path):
 
 
 def test_an_index_names_weights_that_lie_beside_it(model):
+    (model / "model.safetensors").unlink()
     (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
     with pytest.raises(InputError, match=r"gone\.safetensors: no such file"):
         need_model(model, "m")

@@ -118,6 +118,7 @@ def test_a_sharded_folder_is_read_through_its_index_alone(tmp_path):
 def test_a_tensor_in_two_files_is_refused(tmp_path):
     for name in ("one", "two"):
         write(tmp_path / f"{name}.safetensors", {"a": numbers("F32", (2,))})
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}))
     with pytest.raises(InputError, match=r"two\.safetensors: tensor 'a' is also in one\.safetensors"):
         read_folder(tmp_path)
 
@@ -142,4 +143,51 @@ def test_a_folder_or_file_that_is_not_there_is_named(tmp_path):
 def test_a_model_config_without_a_type_is_refused(tmp_path, config, match):
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(InputError, match=match):
+        read_config(tmp_path)
+
+
+def test_one_whole_file_is_read_alone_whatever_lies_beside_it(tmp_path):
+    write(tmp_path / "model.safetensors", {"a": numbers("F32", (2,))})
+    write(tmp_path / "consolidated.safetensors", {"a": numbers("F32", (2,)), "b": numbers("F32", (2,))})
+    assert sorted(read_folder(tmp_path)) == ["a"]
+
+
+def test_shards_are_read_by_an_index_that_each_of_them_keeps(tmp_path):
+    write(tmp_path / "one.safetensors", {"a": numbers("F32", (2,))})
+    with pytest.raises(InputError, match=r"holds one\.safetensors, but neither model\.safetensors nor"):
+        read_folder(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict.fromkeys("ab", "one.safetensors")}))
+    with pytest.raises(InputError, match=r"names the tensor 'b', which one\.safetensors does not hold"):
+        read_folder(tmp_path)
+
+
+def test_weights_in_other_forms_are_named(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    for name, says in (
+        ("pytorch_model.bin", r"there are PyTorch's own files \(.bin\)"),
+        ("model-q4.gguf", "there are GGUF files, PyTorch's"),
+    ):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(InputError, match=says):
+            read_folder(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(InputError, match=r"config\.json: no such file.*there are GGUF files"):
+        read_config(tmp_path)
+
+
+def test_what_stands_in_the_place_of_a_models_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"meta-llama/Llama-3\.2-1B/config\.json: no such file.*names on a hub are not looked up"):
+        read_config(Path("meta-llama/Llama-3.2-1B"))
+    config = tmp_path / "config.json"
+    config.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="not valid JSON"):
+        read_config(tmp_path)
+    with pytest.raises(InputError, match=r"config\.json: is a file; a model's folder"):
+        read_config(config)
+    config.unlink()
+    config.mkdir()
+    with pytest.raises(InputError, match="Is a directory"):
+        read_config(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds adapter_config\.json; that is an adapter"):
         read_config(tmp_path)

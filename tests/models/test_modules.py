@@ -61,7 +61,10 @@ def test_blocks_of_mxfp4_count_two_numbers_a_byte(tmp_path):
     layer = "model.layers.0.mlp.experts"
     packed = {f"{layer}.gate_up_proj_blocks": [4, 64, 2, 16], f"{layer}.gate_up_proj_scales": [4, 64, 2]}
     write_holes(tmp_path / "experts.safetensors", packed, "U8", 8)
-    write_holes(tmp_path / "rest.safetensors", {"model.layers.0.self_attn.q_proj.weight": [64, 64]})
+    attention = "model.layers.0.self_attn.q_proj.weight"
+    write_holes(tmp_path / "rest.safetensors", {attention: [64, 64]})
+    index = {"weight_map": dict.fromkeys(packed, "experts.safetensors") | {attention: "rest.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt_oss"}))
     modules = read_modules(tmp_path)
     assert [(stack.experts, stack.outputs, stack.inputs) for stack in modules.stacks] == [(4, 64, 64)]
@@ -76,3 +79,29 @@ def test_packed_matrices_and_files_without_matrices_are_named(tmp_path):
     write_holes(tmp_path / "model.safetensors", {"model.norm.weight": [64]})
     with pytest.raises(InputError, match="holds no matrix"):
         read_modules(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["qweight", "weight_packed"])
+def test_matrices_whose_shape_on_disk_is_not_their_own_are_named(tmp_path, end):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    write_holes(tmp_path / "model.safetensors", {f"model.layers.0.self_attn.q_proj.{end}": [8, 32], "lm_head.weight": [96, 32]}, "I32", 32)
+    with pytest.raises(InputError, match=rf"q_proj.{end} is stored as I32 \[8, 32\]: packed"):
+        read_modules(tmp_path)
+
+
+def test_what_is_not_loaded_and_scales_of_8_bits_are_no_parameters(tmp_path):
+    config = {"model_type": "deepseek_v3", "num_hidden_layers": 2, "quantization_config": {"quant_method": "fp8"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    matrix, scale = "self_attn.o_proj.weight", "self_attn.o_proj.weight_scale_inv"
+    shapes = {f"model.layers.{layer}.{name}": [64, 64] for layer in range(3) for name in (matrix, scale)}
+    write_holes(tmp_path / "model.safetensors", shapes | {"mtp.layers.0.eh_proj.weight": [64, 64]}, "F8_E4M3", 8)
+    modules = read_modules(tmp_path)
+    assert [linear.name for linear in modules.linears] == [f"model.layers.{layer}.self_attn.o_proj" for layer in range(2)]
+    assert modules.parameters == 2 * 64 * 64
+
+
+def test_layers_of_the_older_config_are_counted_by_their_pattern(tmp_path):
+    folder = nano(tmp_path, "M*E")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hybrid_override_pattern": "M*E", "num_hidden_layers": 2}))
+    assert read_modules(folder).layers == (0, 1, 2)

@@ -11,6 +11,7 @@ from tests.models.handmade import numbers, write
 from tests.submission.lora import MODULES, PREFIX, Lora, save_base, sound
 
 from nemoflow.errors import InputError, SubmissionError
+from nemoflow.models.headers import read_header
 from nemoflow.submission.doctor import Checkup, examine
 from nemoflow.submission.rules import RULES, Finding
 
@@ -431,7 +432,11 @@ def test_an_update_far_from_its_kind_is_a_risk_however_small(tmp_path, base):
 
 
 def write_more(base: Path, module: str, shape: tuple[int, int]) -> None:
-    write(base / "more.safetensors", {f"backbone.{module}.weight": numbers("F32", shape)})
+    name = f"backbone.{module}.weight"
+    write(base / "more.safetensors", {name: numbers("F32", shape)})
+    first = (base / "model.safetensors").rename(base / "first.safetensors")
+    index = {"weight_map": dict.fromkeys(read_header(first), first.name) | {name: "more.safetensors"}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
 def test_a_tied_head_is_a_risk(lora, tmp_path):
@@ -476,7 +481,7 @@ def test_the_base_has_to_be_a_model(lora, tmp_path):
 
 @pytest.mark.parametrize(("name", "dtype"), [("q_proj.weight", "U8"), ("q_proj.qweight", "I32"), ("q_proj.weight_packed", "I32")])
 def test_a_quantised_base_is_refused_for_its_shapes_are_not_the_modules(lora, base, name, dtype):
-    write(base / "more.safetensors", {f"backbone.layers.9.mixer.{name}": (dtype, (4, 1), bytes(4 if dtype == "U8" else 16))})
+    write(base / "model.safetensors", {f"backbone.layers.9.mixer.{name}": (dtype, (4, 1), bytes(4 if dtype == "U8" else 16))})
     with pytest.raises(InputError, match="quantised weights"):
         examine(lora.save(), base, 32)
 

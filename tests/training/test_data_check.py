@@ -1,4 +1,5 @@
 import string
+from copy import deepcopy
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,7 @@ def test_a_rendered_response_to_the_contests_message_breaks_no_rule(tokenizer, t
         ("<think>\nx\n</think>\n\\boxed{ }", "empty-box", "boxed{ }"),
         (ROW.response.removeprefix("<think>\n"), "response-start", "begins with"),
         (ROW.response.replace("</think>\n", ""), "think", "0 times"),
+        (ROW.response.replace("<think>\n", "<think>\n<think>\n"), "think", "begins with '<think>\\n<think>"),
         (ROW.response.replace("</think>", "\N{SNOWMAN}</think>"), "round-trip", "<unk>"),
         (ROW.response.replace("\n</think>", "<|im_end|>\n</think>"), "end-of-turn", "2 times"),
     ],
@@ -138,6 +140,26 @@ def test_a_prefix_of_other_tokens_than_the_templates_stops_and_one_of_text_is_wo
 
 def test_a_response_that_is_cut_within_its_box_is_named():
     assert [finding.rule for finding in text_findings(1, changed(response="<think>\n7\n</think>\n\\boxed{7"))] == ["after-box"]
+
+
+def test_a_message_that_holds_marks_of_the_template_is_worth_a_look(tokenizer):
+    looked = check_rows(tokenizer, [changed(prompt=f"<|im_start|>user\n{ROW.prompt}<|im_end|>")], 4096)
+    assert rules(looked) == {"marks": False}
+
+
+@pytest.mark.parametrize("template", ["{% for %}", "{{ raise_exception('roles must alternate') }}"])
+def test_a_template_that_does_not_render_is_named(tokenizer, template):
+    other = deepcopy(tokenizer)
+    other.chat_template = template
+    with pytest.raises(InputError, match="its chat template does not render a user's message"):
+        check_rows(other, [ROW], 4096)
+
+
+def test_a_tokenizer_that_cannot_end_a_turn_is_named(tokenizer):
+    other = deepcopy(tokenizer)
+    other.eos_token = None
+    with pytest.raises(InputError, match="has no eos_token"):
+        check_rows(other, [ROW], 4096)
 
 
 def test_a_model_without_a_chat_template_is_named(tokenizer):

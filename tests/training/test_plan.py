@@ -115,6 +115,29 @@ def test_more_tokens_never_take_less(contest, length, more, rows):
     assert contest(length=length, batch_tokens=length + more).total >= contest(length=length).total
 
 
+def test_experts_that_stay_in_full_are_not_unpacked(tmp_path):
+    AutoModelForCausalLM.from_config(MODELS["gpt_oss"]()).save_pretrained(tmp_path)
+    resolution = resolve(read_modules(tmp_path), "auto", 4)
+    plan = Plan(resolution, Setting(TOKENS, quantization="nf4"))
+    assert plan.unpacked * GIB == 2 * max(linear.parameters for linear in resolution.modules.linears)
+    assert plan.total <= Plan(resolution, Setting(TOKENS, quantization="none")).total
+
+
+@given(
+    length=st.integers(8, 131_072),
+    processes=st.integers(2, 16),
+    precision=st.sampled_from(["bf16", "fp32"]),
+    checkpointing=st.booleans(),
+)
+def test_what_is_meant_to_save_never_takes_more(contest, length, processes, precision, checkpointing):
+    fields = {"length": length, "precision": precision, "checkpointing": checkpointing}
+    plain = contest(quantization="none", **fields)
+    assert contest(quantization="nf4", **fields).total < plain.total
+    assert contest(quantization="none", **{**fields, "checkpointing": True}).total <= plain.total
+    shared = contest(quantization="none", processes=processes, sharding="base", **fields)
+    assert contest(quantization="none", processes=processes + 1, sharding="base", **fields).total < shared.total < plain.total
+
+
 def test_the_refusal_names_the_parts_and_what_would_fit(contest):
     with pytest.raises(ConfigError) as refused:
         need_fit(contest(quantization="none"), gpu_named("l40s"))

@@ -1,15 +1,22 @@
 import re
 
 import pytest
+import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
+from peft.utils.transformers_weight_conversion import _MODEL_TO_CONVERSION_PATTERN, _MOE_TARGET_MODULE_MAPPING
 from tests.training.families import APART, STATES, UNTOLD, tiny
 from tests.training.nano import nano
+from tests.training.strangers import CONFIGS, load, save
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from nemoflow.errors import ConfigError
 from nemoflow.models.families import FAMILIES
 from nemoflow.models.modules import read_modules
+from nemoflow.training.preflight import read_base
+from nemoflow.training.quantised import stacked_shape
 from nemoflow.training.resolution import resolve, warnings_of
-from nemoflow.training.targets import report_targets, resolve_targets
+from nemoflow.training.targets import LIKE_MIXTRAL, LIKE_QWEN2_MOE, refusal_of, report_targets, resolve_targets, towers_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
 
@@ -113,3 +120,82 @@ def test_experts_that_lie_as_one_tensor_are_not_held_in_4_bits(tmp_path):
 def test_a_broken_expression_is_named(tmp_path):
     with pytest.raises(ConfigError, match=re.escape("'(' is no regular expression")):
         resolve(read_modules(nano(tmp_path, "M")), "(", 4)
+
+
+def on_the_loaded(model, wanted, rank=4):
+    """Path -> parameters of the adapter on it, where PEFT puts one as `train` asks it to."""
+    names = wanted if isinstance(wanted, str) else list(wanted)
+    towers = None if isinstance(wanted, str) else towers_of(model)
+    adapted = get_peft_model(model, LoraConfig(r=rank, target_modules=names, exclude_modules=towers, task_type="CAUSAL_LM"))
+    layers = {path: module for path, module in adapted.named_modules() if isinstance(module, LoraLayer)}
+    counts = {
+        path.removeprefix("base_model.model."): sum(weight.numel() for name, weight in module.named_parameters() if "lora_" in name)
+        for path, module in layers.items()
+    }
+    return adapted, counts
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_family_that_is_not_known_here_is_told_as_it_is_loaded_and_trains(tmp_path, name):
+    model = load(save(tmp_path, name))
+    modules = read_base(tmp_path, "nf4")
+    head = model.get_output_embeddings()
+    linears = {path: part for path, part in model.named_modules() if isinstance(part, torch.nn.Linear) and part is not head}
+    assert {linear.name: (linear.outputs, linear.inputs) for linear in modules.linears} == {
+        path: tuple(part.weight.shape) for path, part in linears.items() if not path.endswith(".router")
+    }
+    stacked = {path: part for path, part in model.named_parameters() if part.dim() == 3 and ".experts." in path}
+    assert {stack.name: stack.parameters for stack in modules.stacks} == {path: part.numel() for path, part in stacked.items()}
+    in_4_bits = {path: tuple(part.shape) for path, part in stacked.items() if stacked_shape(model, path) is not None}
+    assert {stack.name: (stack.experts, stack.outputs, stack.inputs) for stack in modules.stacks if stack.is_quantisable} == in_4_bits
+    assert modules.parameters == sum(weight.numel() for weight in model.parameters())
+    assert (modules.head.outputs, modules.head.inputs) == tuple(head.weight.shape)
+
+    resolution = resolve(modules, "auto", 4)
+    resolution.need_sound()
+    assert resolve_targets(model, "auto") == list(resolution.there)
+    adapted, counts = on_the_loaded(model, resolve_targets(model, "auto"))
+    assert {linear.name: linear.lora(4) for linear in resolution.matched} == counts
+    adapted(input_ids=torch.arange(8)[None], labels=torch.arange(8)[None]).loss.backward()
+    assert [path for path, weight in adapted.named_parameters() if weight.requires_grad and weight.grad is None] == []
+
+
+def test_the_types_of_which_peft_takes_names_for_experts_are_those_of_the_installed_one():
+    asked = {kind: _MOE_TARGET_MODULE_MAPPING.get(pattern) for kind, pattern in _MODEL_TO_CONVERSION_PATTERN.items()}
+    found = {kind: frozenset(names) for kind, names in asked.items() if names and kind in CONFIG_MAPPING_NAMES}
+    assert {kind: refusal_of(kind).names for kind in found} == found
+    assert {kind for kind in LIKE_QWEN2_MOE | LIKE_MIXTRAL if kind in CONFIG_MAPPING_NAMES} == found.keys()
+
+
+@pytest.mark.parametrize("wanted", [("q_proj", "down_proj"), r".*(gate|up|down)_proj", "all-linear"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_names_that_peft_puts_on_routed_experts_are_refused(tmp_path, wanted):
+    model = load(save(tmp_path, "glm4_moe"))
+    with pytest.raises(ConfigError, match="are taken by PEFT for the routed experts and routers of glm4_moe"):
+        resolve(read_modules(tmp_path), wanted, 4).need_sound()
+    _, counts = on_the_loaded(model, wanted)
+    assert [path for path in counts if path.endswith("experts")]
+
+
+def test_an_expression_on_these_types_reaches_every_layer_as_it_does_with_peft(tmp_path):
+    model = load(save(tmp_path, "glm4_moe"))
+    resolution = resolve(read_modules(tmp_path), r".*\.1\.self_attn\.(q|v)_proj", 4)
+    resolution.need_sound()
+    _, counts = on_the_loaded(model, resolution.wanted)
+    assert {linear.name: linear.lora(4) for linear in resolution.matched} == counts
+    assert resolution.reached == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stray"), [(r".*\.mlp.*", "layers.0.mlp"), (r"(.*q_proj|model.norm)", "model.norm"), (r"lm_head|.*q_proj", "lm_head")]
+)
+def test_an_expression_that_also_matches_what_is_no_linear_module_is_refused(tmp_path, wanted, stray):
+    tiny("llama").save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=rf"also matches '[a-z.]*{stray}'"):
+        resolve(read_modules(tmp_path), wanted, 4).need_sound()
+
+
+def test_what_sees_is_left_out_and_said(tmp_path):
+    resolution = resolve(read_modules(save(tmp_path, "gemma3")), "auto", 4)
+    assert not [linear for linear in resolution.matched if "vision" in linear.name]
+    assert "12 modules see or hear; rows are text" in next(warnings_of(resolution))

@@ -11,7 +11,7 @@ from nemoflow.cli.cluster import CLUSTER, root_of
 from nemoflow.cli.inspect import find_rows
 from nemoflow.cli.options import ROOT
 from nemoflow.errors import InputError
-from nemoflow.models.folder import need_tokenizer
+from nemoflow.models.folder import read_tokenizer
 from nemoflow.records import Example
 from nemoflow.store import open_store
 
@@ -34,13 +34,11 @@ def data(corpus: str, folder: Path, length: int, new_tokens: int, learn_outputs:
     Each row's prefix against the one that evaluation sends, its box, its tokens there and back, its length; three rows are shown with what
     is learned of them. Ends with 2 where a row is wrong.
     """
-    from transformers import AutoTokenizer
-
     from nemoflow.training.data_check import check_rows
 
-    need_tokenizer(folder, str(folder))
+    tokenizer = read_tokenizer(folder, str(folder))
     rows, _ = find_rows(corpus, open_store(root_of(root, cluster_file)))
-    looked = check_rows(AutoTokenizer.from_pretrained(folder), _examples(rows(), corpus), length, learn_outputs, new_tokens)
+    looked = check_rows(tokenizer, _examples(rows(), corpus), length, learn_outputs, new_tokens)
     if not looked.rows:
         raise InputError(f"{corpus}: holds no rows")
     for line in looked.lines():

@@ -13,14 +13,16 @@ from nemoflow.cli.options import SETS, load
 from nemoflow.config import build
 from nemoflow.errors import ConfigError, InputError
 from nemoflow.flow.workflow import parse_sets
-from nemoflow.models.modules import read_modules
 from nemoflow.steps.train import TrainConfig
 from nemoflow.training.gpus import GPUS, gpu_named
 from nemoflow.training.plan import Plan, classes_that_fit, need_fit, remedies
-from nemoflow.training.preflight import plan_lines, plan_of, table
+from nemoflow.training.preflight import need_names, plan_lines, plan_of, read_base, table
 from nemoflow.training.resolution import Wanted
+from nemoflow.training.targets import TOWERS
 
 ADAPTER_CONFIG = "adapter_config.json"
+NARROWING = ("exclude_modules", "layers_to_transform", "target_parameters", "rank_pattern")
+"""Fields beside `target_modules` that decide what PEFT adapts, and how far."""
 
 
 @click.command()
@@ -51,9 +53,11 @@ def model(
     Ends with 2 where a name matches nothing or PEFT refuses it, and with --gpu where it does not fit.
     """
     recipe = _recipe(workflow, sets)
+    if not targets:
+        need_names(recipe["targets"])
     given = {"targets": _targets(targets) if targets else None, "r": rank, "max_length": length}
     recipe |= {name: value for name, value in given.items() if value is not None}
-    plan = plan_of(read_modules(model), recipe)
+    plan = plan_of(read_base(model, recipe["quantization"]), recipe)
     seen = _manifest(measured) if measured else {}
     if as_json:
         click.echo(json.dumps(_object(plan, recipe, gpu, tokens, seen), indent=1))
@@ -94,11 +98,18 @@ def _targets(text: str) -> Wanted:
 
 def _of_config(path: Path) -> Wanted:
     try:
-        named = orjson.loads(path.read_bytes())["target_modules"]
+        config = orjson.loads(path.read_bytes())
+        named = config["target_modules"]
     except OSError as error:
         raise InputError(f"--targets: {path}: {error.strerror}; an adapter's {ADAPTER_CONFIG} was expected") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"--targets: {path}: no JSON object with target_modules: {error!r}") from None
+    narrowed = [field for field in NARROWING if config.get(field) and config[field] != TOWERS]
+    if narrowed:
+        raise InputError(
+            f"--targets: {path}: {narrowed[0]} is {str(config[narrowed[0]])[:60]}, which changes what target_modules adapt and is not "
+            "followed here; an expression that matches the same modules is right"
+        )
     if isinstance(named, str) or (isinstance(named, list) and all(isinstance(name, str) for name in named)):
         return named if isinstance(named, str) else tuple(named)
     raise InputError(f"--targets: {path}: target_modules is {str(named)[:60]}; a list of names or a regular expression is right")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nemoflow.errors import InputError
 from nemoflow.models.headers import INDEX, read_config, read_folder, read_header
@@ -39,6 +40,21 @@ def need_tokenizer(folder: Path, address: str) -> None:
     for name in (NEEDED[1], VOCABULARIES[0]):
         if (folder / name).is_file():
             _need_json(folder / name)
+
+
+def read_tokenizer(folder: Path, address: str) -> Any:
+    """The tokenizer of a model's folder; InputError where transformers cannot make it, whatever it stumbles over."""
+    from transformers import AutoTokenizer
+
+    need_tokenizer(folder, address)
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        said = str(error).partition("\n")[0][:200]
+        raise InputError(
+            f"{address}: its tokenizer cannot be read: {type(error).__name__}: {said}; files of a tokenizer that transformers knows are "
+            "right, code that comes with a model is not run"
+        ) from error
 
 
 def need_adapter(folder: Path, address: str) -> None:

@@ -6,6 +6,7 @@ checked in milliseconds this way, and a hostile length or offset is refused befo
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ from nemoflow.errors import InputError
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the format's reference implementation; 12,010 LoRA tensors take 1.6 MB."""
 
+WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
+OTHER_WEIGHTS = {".bin": "PyTorch's own files (.bin)", ".gguf": "GGUF files", ".pth": "PyTorch's own files (.pth)"}
+"""Ends of files that hold weights in forms that are not read."""
 
 ITEM_BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
@@ -78,45 +83,74 @@ def read_header(path: Path) -> dict[str, TensorHeader]:
 
 
 def read_folder(folder: Path) -> dict[str, TensorHeader]:
-    """Tensors of a model's folder: one `model.safetensors`, or the shards that its index names."""
+    """Tensors of a model's folder: one `model.safetensors`, or the shards that its index names, as transformers reads it."""
     tensors: dict[str, TensorHeader] = {}
-    for path in _files(folder):
+    promised = {} if os.path.lexists(folder / WEIGHTS) else _index(folder)
+    for path in sorted({folder / file for file in promised.values()}) or [folder / WEIGHTS]:
         for name, tensor in read_header(path).items():
             if name in tensors:
                 raise InputError(f"{path}: tensor {name!r} is also in {tensors[name].file.name}; a model holds each tensor once")
             tensors[name] = tensor
+    lacking = next((name for name in promised if name not in tensors), None)
+    if lacking is not None:
+        raise InputError(
+            f"{folder / INDEX}: names the tensor {lacking!r}, which {promised[lacking]} does not hold; it would be drawn at random"
+        )
     return tensors
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """`config.json` of a model's folder."""
     path = folder / "config.json"
+    if (folder / ADAPTER).exists():  # transformers would load what is named there, whatever lies beside it
+        raise InputError(f"{folder}: holds {ADAPTER}; that is an adapter, the model under it was expected")
     try:
         config = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; a model's folder holds config.json, safetensors and a tokenizer") from None
-    except ValueError as error:
+    except OSError as error:
+        raise InputError(_without_config(folder, error)) from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise InputError(f"{path}: has no model_type, such as 'nemotron_h'")
     return config
 
 
-def _files(folder: Path) -> list[Path]:
+def _without_config(folder: Path, error: OSError) -> str:
+    """Why there is no `config.json`, and what would be right."""
+    right = "a model's folder holds config.json, safetensors and a tokenizer"
+    if folder.is_file():
+        return f"{folder}: is a file; {right}"
+    if not folder.exists():
+        return f"{folder / 'config.json'}: no such file; {right}; names on a hub are not looked up, download the model first"
+    there = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+    return f"{folder / 'config.json'}: {there}; {right}{_in_other_forms(folder)}"
+
+
+def _in_other_forms(folder: Path) -> str:
+    found = sorted({says for path in folder.iterdir() if (says := OTHER_WEIGHTS.get(path.suffix))})
+    return f"; there are {', '.join(found)}: the model in safetensors is right" if found else ""
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """Names of tensors -> the shards that hold them."""
     index = folder / INDEX
-    if index.exists():
-        try:
-            names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise InputError(f"{index}: not a safetensors index with a weight_map: {error!r}") from None
-        outside = [name for name in names if not isinstance(name, str) or Path(name).name != name]
-        if outside:
-            raise InputError(f"{index}: names {outside[0]!r}, which is not a file beside it")
-        return [folder / name for name in names]
-    found = sorted(folder.glob("*.safetensors"))
-    if not found:
-        raise InputError(f"{folder}: holds no safetensors file; a model's weights were expected here")
-    return found
+    if not index.exists():
+        found = sorted(path.name for path in folder.glob("*.safetensors"))
+        if found:
+            raise InputError(
+                f"{folder}: holds {found[0]}, but neither {WEIGHTS} nor {INDEX}, by which shards are found; the whole folder is right"
+            )
+        raise InputError(f"{folder}: holds no safetensors file; a model's weights were expected here{_in_other_forms(folder)}")
+    try:
+        shards = dict(json.loads(index.read_bytes())["weight_map"])
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise InputError(f"{index}: not a safetensors index with a weight_map: {error!r}") from None
+    outside = [name for name in shards.values() if not isinstance(name, str) or Path(name).name != name]
+    if outside:
+        raise InputError(f"{index}: names {outside[0]!r}, which is not a file beside it")
+    if not shards:
+        raise InputError(f"{index}: its weight_map is empty; names of tensors and their files were expected")
+    return shards
 
 
 def _parsed(head: bytes) -> Any:

@@ -1,8 +1,8 @@
 """A model's modules as they stand in memory, told from its config and safetensors headers alone: no weights, no torch.
 
 A matrix `X.weight` is a Linear module, unless it is an embedding or a router. Routed experts lie on disk as a matrix an expert
-(nemotron_h, qwen3_moe, mixtral) or as one 3-D tensor a layer (gpt_oss, packed in MXFP4 or not); transformers 5 holds them as 3-D
-parameters in each case, so no module of theirs takes an adapter by its name. Nothing here is a table of one model.
+(nemotron_h, qwen3_moe, mixtral) or as one 3-D tensor a layer (qwen3_5_moe; gpt_oss, packed in MXFP4 or not); transformers 5 holds them
+as 3-D parameters in each case, so no module of theirs takes an adapter by its name.
 """
 
 import re
@@ -14,15 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from nemoflow.errors import InputError
-from nemoflow.models.families import FAMILIES
 from nemoflow.models.headers import TensorHeader, read_config, read_folder
+from nemoflow.models.loaded import loaded_name
 
-EMBEDDINGS = frozenset({"embeddings", "embed_tokens", "word_embeddings", "wte"})
+EMBEDDINGS = frozenset({"embeddings", "embed_tokens", "word_embeddings", "wte", "embed_in"})
+TABLES = EMBEDDINGS | {"wpe", "embed_positions", "position_embedding", "position_embeddings", "pos_embed", "embed_tokens_per_layer"}
+"""Last parts of matrices that are looked up, not multiplied with: those of tokens, and of places."""
 HEAD = "lm_head"
+HEADS = frozenset({HEAD, "embed_out", "head"})
 ROUTERS = frozenset({"gate", "router"})
 """Last parts of routers beside routed experts; a weight, not a Linear module, in transformers 5."""
-BUFFERS = ("e_score_correction_bias", "inv_freq")
-"""Last parts of tensors on disk that are no parameters."""
+BUFFERS = (
+    *("e_score_correction_bias", "inv_freq", "feed_forward.expert_bias", "layer_scalar", "act_fn.beta", "act_fn.eps", "masked_bias"),
+    *("slope_rate", "query_decay", "key_decay", "diagonal_decay"),
+    *("weight_scale", "weight_scale_inv", "input_scale"),
+)
+"""Last parts of tensors on disk that are no parameters: constants of routers, positions and decays, and scales of 8-bit weights."""
+PACKED = (".qweight", ".weight_packed")
+"""Ends of names of matrices whose shape on disk is not their own (gptq, awq, compressed-tensors)."""
+TRANSPOSED = frozenset({"gpt_oss", "llama4", "llama4_text"})
+"""Types whose routed experts lie as [experts, inputs, outputs], as they stand in memory."""
 GATES = frozenset({"gate_proj", "w1"})
 """Parts of an expert that transformers 5 fuses with `up_proj` or `w3` into `gate_up_proj`."""
 FUSED = {"w1": "gate_up_proj", "w3": "gate_up_proj", "gate_proj": "gate_up_proj", "w2": "down_proj"}
@@ -81,12 +92,14 @@ class Stack(Linear):
 
     experts: int = 1
     parts: tuple[str, ...] = ()
-    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj; none where it is one tensor there, inputs before outputs."""
+    """What its matrices are called on disk, such as w1 and w3 of gate_up_proj; none where it is one tensor there."""
+    is_transposed: bool = False
+    """Inputs come before outputs in memory."""
 
     @property
     def is_quantisable(self) -> bool:
         """Whether 4 bits take it: blocks of 64 weights end where an expert ends, and outputs come before inputs."""
-        return bool(self.parts) and self.outputs * self.inputs % 64 == 0
+        return not self.is_transposed and self.outputs * self.inputs % 64 == 0
 
     @property
     def parameters(self) -> int:
@@ -113,6 +126,8 @@ class ModelModules:
     """Routers, one a layer of experts."""
     parameters: int
     """Of the whole model, each once."""
+    others: frozenset[str] = frozenset()
+    """Paths of modules that are none of `linears`: what holds them, norms, embeddings, the head."""
 
     @property
     def model_type(self) -> str:
@@ -147,9 +162,8 @@ def read_modules(folder: Path) -> ModelModules:
 
 def modules_of(config: Mapping[str, Any], tensors: Iterable[TensorHeader], where: str) -> ModelModules:
     """The modules behind these headers; `where` is named in errors."""
-    family = FAMILIES.get(config["model_type"])
-    named = {family.module(tensor.name) if family else tensor.name: tensor for tensor in tensors}
-    stacks = (*_per_expert(named), *_stacked(named))
+    named = {name: tensor for tensor in tensors if (name := loaded_name(config, tensor.name)) is not None}
+    stacks = (*_per_expert(named), *_stacked(named, config["model_type"] in TRANSPOSED))
     blocks = {stack.block.rpartition(".")[0] for stack in stacks}
     linears = tuple(sorted(_linears(named, blocks, where), key=lambda linear: (linear.layer is not None, linear.layer or 0, linear.name)))
     if not linears:
@@ -157,28 +171,30 @@ def modules_of(config: Mapping[str, Any], tensors: Iterable[TensorHeader], where
             f"{where}: holds no matrix that a Linear module could be; the safetensors weights of a language model were expected"
         )
     table = next((tensor for name, tensor in named.items() if _last(name) in EMBEDDINGS and len(tensor.shape) == 2), None)
-    written = next((linear for linear in linears if linear.name == HEAD), None)
+    written = next((linear for linear in linears if linear.name in HEADS), None)
     tied = written is None or (table is not None and bool(config.get("tie_word_embeddings")))
     head = Linear(HEAD, *table.shape) if written is None and table is not None else written
     doubled = written.parameters if tied and written is not None else 0
     return ModelModules(
         config=config,
-        linears=tuple(linear for linear in linears if linear.name != HEAD),
+        linears=tuple(linear for linear in linears if linear is not written),
         stacks=tuple(sorted(stacks, key=lambda stack: (stack.layer or 0, stack.name))),
         head=head,
         is_tied=tied,
         routers=sum(_is_router(name, blocks) for name in named),
         parameters=sum(_numbers(name, tensor) for name, tensor in named.items()) - doubled,
+        others=_paths(named) - {linear.name for linear in linears if linear is not written},
     )
 
 
 def _linears(named: Mapping[str, TensorHeader], blocks: set[str], where: str) -> Iterator[Linear]:
     for name, tensor in named.items():
-        if not name.endswith(".weight") or len(tensor.shape) != 2 or _EXPERT.fullmatch(name):
+        is_packed = name.endswith(PACKED)
+        if not is_packed and (not name.endswith(".weight") or len(tensor.shape) != 2 or _EXPERT.fullmatch(name)):
             continue
-        if _last(name) in EMBEDDINGS or _is_router(name, blocks):
+        if _last(name) in TABLES or _is_router(name, blocks):
             continue
-        if tensor.dtype in ("U8", "I8", "F4"):
+        if is_packed or tensor.dtype in ("U8", "I8", "F4"):
             raise InputError(
                 f"{where}: {tensor.name} is stored as {tensor.dtype} {list(tensor.shape)}: packed, so its real shape is not told; "
                 "give the folder of the model in bf16, which is quantised while it is loaded"
@@ -202,16 +218,17 @@ def _per_expert(named: Mapping[str, TensorHeader]) -> Iterator[Stack]:
         yield Stack(f"{experts}.{part}", outputs, next(iter(tensors.values())).shape[1], experts=count, parts=parts)
 
 
-def _stacked(named: Mapping[str, TensorHeader]) -> Iterator[Stack]:
-    """3-D tensors: [experts, inputs, outputs] as gpt_oss has them; its packed blocks are [experts, outputs, inputs / 32, 16]."""
+def _stacked(named: Mapping[str, TensorHeader], is_transposed: bool) -> Iterator[Stack]:
+    """3-D tensors [experts, outputs, inputs], or the other way round; gpt_oss' packed blocks are [experts, outputs, inputs / 32, 16]."""
     for name, tensor in named.items():
         match = _STACK.fullmatch(name)
         if match and match["packed"] and len(tensor.shape) == 4:
             count, outputs, groups, half = tensor.shape
-            yield Stack(f"{match['experts']}.{match['part']}", outputs, groups * half * 2, experts=count)
+            yield Stack(f"{match['experts']}.{match['part']}", outputs, groups * half * 2, experts=count, is_transposed=True)
         elif match and not match["packed"] and len(tensor.shape) == 3:
-            count, inputs, outputs = tensor.shape
-            yield Stack(f"{match['experts']}.{match['part']}", outputs, inputs, experts=count)
+            count, *sides = tensor.shape
+            outputs, inputs = reversed(sides) if is_transposed else sides
+            yield Stack(f"{match['experts']}.{match['part']}", outputs, inputs, experts=count, is_transposed=is_transposed)
 
 
 def _is_router(name: str, blocks: set[str]) -> bool:
@@ -221,9 +238,23 @@ def _is_router(name: str, blocks: set[str]) -> bool:
 
 def _numbers(name: str, tensor: TensorHeader) -> int:
     """Parameters that a tensor on disk stands for."""
-    if name.endswith(BUFFERS) or name.endswith(MXFP4[1]):
+    is_buffer = name.endswith(BUFFERS) and ".moe_statics." not in name  # ernie4_5_moe alone holds it as a parameter
+    is_mask = len(tensor.shape) == 4 and name.endswith((".attn.bias", ".attention.bias"))
+    if is_buffer or is_mask or name.endswith(MXFP4[1]):
         return 0
     return prod(tensor.shape) * (2 if name.endswith(MXFP4[0]) else 1)
+
+
+def _paths(named: Iterable[str]) -> frozenset[str]:
+    """Every module that these tensors lie in, however far up."""
+    found: set[str] = set()
+    for name in named:
+        expert = _EXPERT.fullmatch(name)  # a part of one parameter in memory
+        path = expert["experts"] if expert else name.rpartition(".")[0]
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition(".")[0]
+    return frozenset(found)
 
 
 def _last(name: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from nemoflow.artifacts import Adapter, Corpus, Model, Report
 from nemoflow.config import Config, later, tuning
 from nemoflow.flow.step import Context, Inputs, Outcome, Outputs, Step
-from nemoflow.models.folder import need_model
+from nemoflow.models.folder import need_model, read_tokenizer
 from nemoflow.steps.course import surroundings
 
 ENGINES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
@@ -120,8 +120,6 @@ class TrainConfig(Config):
 
 def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Turn rows to tokens, train, write the adapter."""
-    from transformers import AutoTokenizer
-
     from nemoflow.training.examples import encode_all
     from nemoflow.training.held_out import hold_out
     from nemoflow.training.preflight import preflight
@@ -129,7 +127,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
 
     base = inputs["model"].folder()
     need_model(base, inputs["model"].address)
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = read_tokenizer(base, inputs["model"].address)
     seen = preflight(base, tokenizer, inputs["corpus"].rows(), config.model_dump(), inputs["corpus"].address)
     rows = encode_all(tokenizer, inputs["corpus"].rows(), config.max_length, config.learn_outputs)
     need_rows(rows, config.max_length)
@@ -224,7 +222,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
 
 TRAIN = Step(
     name="train",
-    version=2,
+    version=3,
     config=TrainConfig,
     run=run,
     inputs={"corpus": Corpus, "model": Model},

@@ -117,6 +117,7 @@ def check_rows(
     """
     if not tokenizer.chat_template:
         raise InputError(f"{tokenizer.name_or_path}: has no chat template; the chat model is right, not the one that was only pretrained")
+    _need_turns(tokenizer)
     looked = Looked()
     for number, example in enumerate(examples, 1):
         looked.rows = number
@@ -139,6 +140,20 @@ def check_rows(
     return looked
 
 
+def _need_turns(tokenizer: Any) -> None:
+    """InputError where the tokenizer cannot end a turn, or its template cannot render one."""
+    from jinja2 import TemplateError
+
+    if tokenizer.eos_token is None:
+        raise InputError(f"{tokenizer.name_or_path}: has no eos_token, which ends what is learned; tokenizer_config.json names it")
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "1"}], tokenize=False, add_generation_prompt=True, enable_thinking=True)
+    except TemplateError as error:
+        raise InputError(
+            f"{tokenizer.name_or_path}: its chat template does not render a user's message: {error}; one of roles and contents is right"
+        ) from None
+
+
 def show_mask(tokenizer: Any, row: Row, name: str) -> str:
     """A row's tokens as text in stretches that are learned and that are not, as the labels have them."""
     lines = [name]
@@ -159,6 +174,8 @@ def text_findings(number: int, example: Example) -> Iterator[Finding]:
         yield finding("response-start", f"begins with {response[:20]!r}", repr(THINK_OPEN))
     if response.count(THINK_CLOSE) != 1:
         yield finding("think", f"holds {response.count(THINK_CLOSE)} times {THINK_CLOSE}", "once, between thinking and answer")
+    if response.removeprefix(THINK_OPEN).lstrip().startswith(THINK_OPEN.strip()):
+        yield finding("think", f"begins with {response[:20]!r}", "<think> once, at the beginning")
     box = response.rfind(BOX)
     if box < 0:
         yield finding("no-box", f"ends with {response[-30:]!r}", "an answer in \\boxed{} at its end")
@@ -209,6 +226,10 @@ def _token_findings(tokenizer: Any, number: int, example: Example, row: Row, lea
         count = row.completion.count(tokenizer.eos_token_id)
         says = f"{tokenizer.eos_token} occurs {count} times in what is learned"
         yield Finding(number, example.id, "end-of-turn", says, "once, at the end")
+    marks = sorted({mark for mark in tokenizer.all_special_tokens if mark in example.prompt})
+    if marks:
+        says = f"the message holds {', '.join(marks)}, which the template writes around it"
+        yield Finding(number, example.id, "marks", says, "the message alone", is_wrong=False)
     if not (given(completion) and not learn_outputs):
         yield from _round_trip(tokenizer, number, example, text + completion, row)
 

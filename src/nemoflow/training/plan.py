@@ -14,7 +14,7 @@ from nemoflow.errors import ConfigError
 from nemoflow.models.families import FAMILIES
 from nemoflow.models.modules import Stack
 from nemoflow.training.gpus import GPUS, Gpu
-from nemoflow.training.resolution import Resolution
+from nemoflow.training.resolution import Resolution, is_quantised
 
 GIB = 2**30
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
@@ -187,7 +187,8 @@ class Plan:
         if self.setting.quantization != "nf4":
             return 0.0
         modules = self.resolution.modules
-        return max(part.parameters for part in (*modules.linears, *modules.stacks)) * self.setting.width / GIB
+        parts = (*modules.linears, *modules.stacks)
+        return max((part.parameters for part in parts if is_quantised(part)), default=0) * self.setting.width / GIB
 
     def layer_bytes(self) -> dict[int, float]:
         """Bytes a token that each layer keeps for its backward pass.

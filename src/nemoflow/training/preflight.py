@@ -2,24 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from nemoflow.errors import ConfigError
+from nemoflow.errors import ConfigError, InputError
+from nemoflow.models.families import FAMILIES
 from nemoflow.models.modules import ModelModules, read_modules
 from nemoflow.records import Example
 from nemoflow.training.data_check import Looked, check_rows
 from nemoflow.training.gpus import Gpu, gpu_of
 from nemoflow.training.plan import GIB, SHOWN_GIB, Plan, Setting, need_fit
-from nemoflow.training.resolution import KindRow, Resolution, resolve, warnings_of
+from nemoflow.training.resolution import KindRow, Resolution, Wanted, resolve, warnings_of
 from nemoflow.training.targets import WITH_MAMBA
 
 TARGETS = "targets.json"
 CHECKED = 64
 """Rows whose tokens are looked at before training; all rows are with `nemoflow doctor data`."""
+WITH_CONV1D = frozenset({"gpt2", "openai-gpt"})
+"""Types whose matrices lie as [inputs, outputs] in modules that are no Linear modules."""
+READ_QUANTISED = frozenset({"fp8", "mxfp4"})
+"""Ways in which a base may be quantised on disk, and is read without a package that is not installed."""
 _WIDTHS = "{:<30} {:>7} {:>21} {:>13} {:>16} {:>8}  {}"
 _FATES = {"trained": "trains", "left": "left as it is", "refused": "refused by PEFT", "no module": "3-D parameter, left as it is"}
 
@@ -45,6 +51,38 @@ def plan_of(modules: ModelModules, recipe: Mapping[str, Any], longest: int = 0) 
     """The plan of a recipe on a model; ConfigError for targets that are no regular expression."""
     resolution = resolve(modules, recipe["targets"], recipe["r"], bool(recipe.get("experts")))
     return Plan(resolution, setting_of(recipe, longest))
+
+
+def read_base(folder: Path, quantization: str) -> ModelModules:
+    """The modules of a base; InputError or ConfigError where transformers would not load it, or not for an adapter."""
+    modules = read_modules(folder)
+    kind = modules.model_type
+    if kind in WITH_CONV1D:
+        raise InputError(f"{folder}: the matrices of {kind} are Conv1D modules, which adapters here do not go on; a newer model is right")
+    if kind not in FAMILIES and kind not in _causal():
+        raise InputError(
+            f"{folder / 'config.json'}: model_type {kind!r} is none that transformers {version('transformers')} loads as a causal language "
+            "model; code that comes with a model (auto_map) is not run"
+        )
+    quantised = modules.config.get("quantization_config")
+    if quantised:
+        _need_readable(folder, str(quantised.get("quant_method")) if isinstance(quantised, Mapping) else str(quantised), quantization)
+    return modules
+
+
+def _causal() -> Iterable[str]:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+
+
+def _need_readable(folder: Path, method: str, quantization: str) -> None:
+    if quantization != "none" or method not in READ_QUANTISED:
+        also = ", or 'none', which takes it as it is" if method in READ_QUANTISED else ""
+        raise ConfigError(
+            f"train.quantization: {quantization!r} on {folder}, which is quantised already (quantization_config of its config.json: "
+            f"{method}); the model in bf16 is right, which is quantised while it is loaded{also}"
+        )
 
 
 @dataclass(frozen=True)
@@ -87,14 +125,19 @@ def preflight(base: Path, tokenizer: Any, examples: Iterable[Example], recipe: M
 
     Tokens of the first CHECKED rows are looked at and the text of all; `where` is the corpus in errors.
     """
-    modules = read_modules(base)
-    paths = [name for name in recipe["targets"] if "." in name]
-    if paths:
-        raise ConfigError(f"train.targets: {paths[0]!r} is a path; its last part is right: {paths[0].rpartition('.')[2]!r}")
+    modules = read_base(base, recipe["quantization"])
+    need_names(recipe["targets"])
     plan_of(modules, recipe).resolution.need_sound()
     looked = check_rows(tokenizer, examples, recipe["max_length"], recipe["learn_outputs"], tokenised=CHECKED)
     looked.need_structure(where)
     return Preflight(recipe, modules, looked, gpu_here())
+
+
+def need_names(targets: Wanted) -> None:
+    """ConfigError for paths among the targets of a training, which are matched by their last parts."""
+    paths = [] if isinstance(targets, str) else [name for name in targets if "." in name]
+    if paths:
+        raise ConfigError(f"train.targets: {paths[0]!r} is a path; its last part is right: {paths[0].rpartition('.')[2]!r}")
 
 
 def gpu_here() -> Gpu | None:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from nemoflow.errors import ConfigError
 from nemoflow.models.families import FAMILIES
-from nemoflow.models.modules import HEAD, Linear, ModelModules, Stack
-from nemoflow.training.targets import AUTO, REFUSED_BY_PEFT, WITH_MAMBA
+from nemoflow.models.modules import HEAD, ROUTERS, Linear, ModelModules, Stack
+from nemoflow.training.targets import AUTO, LIKE_MIXTRAL, LIKE_QWEN2_MOE, TOWERS, Refusal, is_target, refusal_of
 
 ALL_LINEAR = "all-linear"
 UNQUANTISED = frozenset({"lm_head", "out_proj"})
@@ -53,9 +53,19 @@ class Resolution:
     """Also a LoRA on each routed expert (train.experts)."""
 
     @cached_property
-    def refused_names(self) -> frozenset[str]:
-        """Last parts that PEFT refuses on this type of model."""
-        return REFUSED_BY_PEFT if self.modules.model_type in WITH_MAMBA else frozenset()
+    def refusal(self) -> Refusal:
+        """Last parts that do not become adapters on this type of model."""
+        return refusal_of(self.modules.model_type)
+
+    @cached_property
+    def reachable(self) -> tuple[Linear, ...]:
+        """Linear modules that rows of text reach; `train` leaves the others out."""
+        return tuple(linear for linear in self.modules.linears if not re.fullmatch(TOWERS, linear.name))
+
+    @cached_property
+    def there(self) -> tuple[str, ...]:
+        """Names that can be targets."""
+        return tuple(sorted({linear.last for linear in self.reachable if is_target(linear.last, self.refusal)}))
 
     @property
     def adapts_experts(self) -> bool:
@@ -72,21 +82,34 @@ class Resolution:
     def matched(self) -> tuple[Linear, ...]:
         """Modules that get an adapter."""
         stacks = self.modules.stacks if self.with_experts and self.adapts_experts else ()
-        return (*(linear for linear in self.named if linear.last not in self.refused_names), *stacks)
+        return (*(linear for linear in self.named if linear.last not in self.refusal.names), *stacks)
 
     @cached_property
     def dead(self) -> tuple[str, ...]:
         """Names of the list that match no Linear module; PEFT skips them in silence."""
         if isinstance(self.wanted, str):
             return () if self.named else (self.wanted,)
-        return tuple(name for name in self.wanted if not any(_ends(linear, name) for linear in self.modules.linears))
+        return tuple(name for name in self.wanted if not any(_ends(linear.name, name) for linear in self.reachable))
 
     @cached_property
     def refused(self) -> tuple[str, ...]:
         """Last parts of named modules that PEFT ends with an error for."""
-        if self.wanted == AUTO:
+        if self._lowered == AUTO:
             return ()
-        return tuple(sorted({linear.last for linear in self.named} & self.refused_names))
+        if self._lowered == ALL_LINEAR and self.refusal.on_others and self.modules.stacks:
+            return tuple(sorted(self.refusal.names))
+        others = self._others if isinstance(self.wanted, str) and self.refusal.on_others else ()
+        found = {linear.last for linear in self.named} | {
+            path.rpartition(".")[2] for path in others if re.fullmatch(str(self.wanted), path)
+        }
+        return tuple(sorted(found & self.refusal.names))
+
+    @cached_property
+    def strays(self) -> tuple[str, ...]:
+        """Paths of other modules that an expression matches too."""
+        if not isinstance(self.wanted, str) or self._lowered in (AUTO, ALL_LINEAR):
+            return ()
+        return tuple(sorted(path for path in self.modules.others if re.fullmatch(self.wanted, path)))
 
     @property
     def trained(self) -> int:
@@ -108,7 +131,7 @@ class Resolution:
         """Kinds of block that hold Linear modules of which none trains -> how many: `mixer (in_proj, out_proj)`: 23."""
         reached = {linear.block for linear in self.matched}
         blocks: dict[str, list[Linear]] = {}
-        for linear in self.modules.linears:
+        for linear in self.reachable:
             blocks.setdefault(linear.block, []).append(linear)
         found: dict[str, int] = {}
         for block, linears in blocks.items():
@@ -121,9 +144,8 @@ class Resolution:
     def suggested(self) -> tuple[str, ...]:
         """A list for this model: its family's, as far as it is there; of an unknown family, all that PEFT takes."""
         family = FAMILIES.get(self.modules.model_type)
-        there = {linear.last for linear in self.modules.linears} - self.refused_names
         listed = family.suggested if family else ()
-        return tuple(name for name in listed if name in there) or tuple(sorted(there))
+        return tuple(name for name in listed if name in self.there) or self.there
 
     @cached_property
     def rows(self) -> tuple[KindRow, ...]:
@@ -135,14 +157,15 @@ class Resolution:
 
     def need_sound(self, field: str = "train.targets") -> None:
         """ConfigError for names that match nothing or that PEFT refuses, and where nothing would train."""
-        there = sorted({linear.last for linear in self.modules.linears} - self.refused_names)
-        right = f"there are: {', '.join(there)}; suggested for {self.modules.model_type}: {', '.join(self.suggested)}; or 'auto'"
+        right = f"there are: {', '.join(self.there)}; suggested for {self.modules.model_type}: {', '.join(self.suggested)}; or 'auto'"
         if self.dead:
             raise ConfigError(f"{field}: {list(self.dead)} match no Linear module of {self.modules.model_type}{self._why_dead()}; {right}")
         if self.refused:
+            raise ConfigError(f"{field}: {list(self.refused)} {self.refusal.says.format(self.modules.model_type)}; {right}")
+        if self.strays:
             raise ConfigError(
-                f"{field}: {list(self.refused)} are refused by PEFT on {self.modules.model_type}, "
-                f"whose fused mamba kernel would bypass them; {right}"
+                f"{field}: {self.wanted!r} also matches {self.strays[0]!r}, which is no Linear module: PEFT refuses it, or trains what no "
+                f"runtime reads; an expression that ends in names is right; {right}"
             )
         if self.with_experts and not self.adapts_experts:
             raise ConfigError(
@@ -171,11 +194,34 @@ class Resolution:
             "kinds": [row.__dict__ | {"shape": list(row.shape)} for row in self.rows],
         }
 
+    @property
+    def _lowered(self) -> str:
+        return self.wanted.lower() if isinstance(self.wanted, str) else ""
+
     def _is_named(self, linear: Linear) -> bool:
+        if self._lowered == ALL_LINEAR:
+            return True
+        if self._lowered == AUTO:
+            return linear in self.reachable and not linear.last.isdigit()
         if isinstance(self.wanted, str):
-            lowered = self.wanted.lower()
-            return lowered in (AUTO, ALL_LINEAR) or re.fullmatch(self.wanted, linear.name) is not None
-        return any(_ends(linear, name) for name in self.wanted)
+            return linear.last in self._matched_ends if self._is_widened else re.fullmatch(self.wanted, linear.name) is not None
+        return linear in self.reachable and any(_ends(linear.name, name) for name in self.wanted)
+
+    @property
+    def _is_widened(self) -> bool:
+        """PEFT makes of an expression the last parts of what it matches, in every layer, where it also looks for routed experts."""
+        return self.modules.model_type in LIKE_QWEN2_MOE | LIKE_MIXTRAL
+
+    @cached_property
+    def _matched_ends(self) -> frozenset[str]:
+        return frozenset(linear.last for linear in self.modules.linears if re.fullmatch(str(self.wanted), linear.name))
+
+    @cached_property
+    def _others(self) -> tuple[str, ...]:
+        """Paths that PEFT also asks an expression about: routed experts' matrices by either name, and routers."""
+        stacks = self.modules.stacks
+        parts = (f"{stack.block}.{part}" for stack in stacks for part in (stack.last, *stack.parts))
+        return (*parts, *(f"{stack.block.rpartition('.')[0]}.{router}" for stack in stacks for router in ROUTERS))
 
     def _row(self, kind: str, parts: list[Linear]) -> KindRow:
         matched = [part for part in parts if part in self._matched_set]
@@ -189,7 +235,7 @@ class Resolution:
             fate=self._fate(largest, bool(matched)),
             trained=sum(part.lora(self.rank) for part in matched),
             parameters=0 if largest is self.modules.head and self.modules.is_tied else sum(part.parameters for part in parts),
-            is_quantised=largest.is_quantisable if isinstance(largest, Stack) else largest.last not in UNQUANTISED,
+            is_quantised=is_quantised(largest),
         )
 
     @cached_property
@@ -201,7 +247,7 @@ class Resolution:
             return "trained"
         if isinstance(part, Stack):
             return "no module"
-        return "refused" if part.last in self.refused_names else "left"
+        return "refused" if part.last in self.refusal.names else "left"
 
     def _why_dead(self) -> str:
         """Of a dead name that is the head or one of the routed experts' matrices: why it matches nothing."""
@@ -227,8 +273,16 @@ def resolve(modules: ModelModules, wanted: Wanted, rank: int, with_experts: bool
     return Resolution(modules, wanted, rank, with_experts)
 
 
+def is_quantised(part: Linear) -> bool:
+    """Whether `nf4` holds it in 4 bits."""
+    return part.is_quantisable if isinstance(part, Stack) else part.last not in UNQUANTISED
+
+
 def warnings_of(resolution: Resolution) -> Iterator[str]:
     """What loads and trains and is still worth a look."""
+    beyond = len(resolution.modules.linears) - len(resolution.reachable)
+    if beyond:
+        yield f"{beyond} modules see or hear; rows are text and never reach them, so training leaves them as they are"
     layers, reached = len(resolution.modules.layers), len(resolution.reached)
     if reached < layers:
         yield f"only {reached} of {layers} layers train ({reached / layers:.0%})"
@@ -240,5 +294,5 @@ def warnings_of(resolution: Resolution) -> Iterator[str]:
         yield f"{held:,} parameters of routed experts ({held / resolution.modules.parameters:.0%} of the model) stay as they are"
 
 
-def _ends(linear: Linear, name: str) -> bool:
-    return linear.name == name or linear.name.endswith(f".{name}")
+def _ends(path: str, name: str) -> bool:
+    return path == name or path.endswith(f".{name}")

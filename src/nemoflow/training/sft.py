@@ -28,7 +28,7 @@ from nemoflow.training.ranks import ALONE, Ranks
 from nemoflow.training.result import choose, write_adapter
 from nemoflow.training.sharding import let_adapters_meet, only_adapters_meet, part_base
 from nemoflow.training.snapshots import Snapshots
-from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets
+from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets, towers_of
 from nemoflow.training.tracking import need_trackers, where_trackers_write
 from nemoflow.training.watch import Watched, make_watch, step_row
 
@@ -211,6 +211,7 @@ def adapt(model: Any, recipe: SftRecipe) -> tuple[Any, TargetReport]:
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=targets + on_experts,
+        exclude_modules=towers_of(model),
         bias="none",
         task_type="CAUSAL_LM",
     )

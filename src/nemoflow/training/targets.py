@@ -5,6 +5,7 @@ their weights directly and would bypass the adapter; its routed experts are stac
 them, and without it they stay as they are.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,46 @@ REFUSED_BY_PEFT = frozenset({"out_proj", "conv1d"})
 STACKED_EXPERTS = "_proj_lora_"
 """What the names of an adapter's stacked tensors on experts hold."""
 WITH_MAMBA = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
+LIKE_QWEN2_MOE = frozenset(
+    {
+        *("afmoe", "cohere2_moe", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots1", "ernie4_5_moe", "exaone_moe", "flex_olmo"),
+        *("glm4_moe", "glm4_moe_lite", "glm_moe_dsa", "glm4v_moe", "hunyuan_v1_moe", "longcat_flash", "mellum", "olmoe", "qwen3_moe"),
+        *("qwen3_next", "qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_omni_moe_text", "solar_open", "beam"),
+    }
+)
+LIKE_MIXTRAL = frozenset({"mixtral", "minimax", "minimax_m2"})
+"""Types of which PEFT 0.21 takes some names for the routed experts (its `_convert_peft_config_moe`): Linear modules of these names, such
+as those of shared experts and dense layers, get no adapter, and the experts get one that no runtime reads."""
+TOWERS = r"(?:.+\.)?(?:vision_tower|vision_model|visual|audio_tower|embed_vision|embed_audio|multi_modal_projector)\..+"
+"""Paths of modules that no row of text reaches."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Names that do not become adapters on the modules of a model."""
+
+    names: frozenset[str]
+    says: str
+    on_others: bool = True
+    """PEFT puts them on something that is no Linear module, so `all-linear` and expressions go wrong too."""
+
+
+_MAMBA = Refusal(REFUSED_BY_PEFT, "are refused by PEFT on {}, whose fused mamba kernel would bypass them", on_others=False)
+_ROUTED = "are taken by PEFT for the routed experts and routers of {}, not for Linear modules of these names"
+_REFUSALS = {
+    **dict.fromkeys(WITH_MAMBA, _MAMBA),
+    **dict.fromkeys(LIKE_QWEN2_MOE, Refusal(frozenset({"gate", "gate_proj", "up_proj", "down_proj"}), _ROUTED)),
+    **dict.fromkeys(LIKE_MIXTRAL, Refusal(frozenset({"gate", "w1", "w2", "w3"}), _ROUTED)),
+    **dict.fromkeys(
+        ("llama4", "llama4_text", "phimoe"),
+        Refusal(frozenset({"router"}), "are no targets on {}: its router gives two answers, of which PEFT's layer knows one"),
+    ),
+}
+
+
+def refusal_of(model_type: str) -> Refusal:
+    """What of this type of model no adapter can be put on by its name."""
+    return _REFUSALS.get(model_type, Refusal(frozenset(), "", on_others=False))
 
 
 @dataclass(frozen=True)
@@ -63,13 +104,25 @@ class TargetReport:
 
 
 def linear_names(model: Any) -> Counter[str]:
-    """Names of the model's Linear modules (last part of their path) and how many there are of each, without the output head."""
+    """Names of the model's Linear modules (last part of their path) and how many there are of each; without the head and TOWERS."""
     import torch
 
     head = model.get_output_embeddings()
     return Counter(
-        path.rpartition(".")[2] for path, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not head
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not head and not re.fullmatch(TOWERS, path)
     )
+
+
+def towers_of(model: Any) -> str | None:
+    """What PEFT is told to leave out of a model that also sees or hears; None where there is nothing of the kind."""
+    return TOWERS if any(re.fullmatch(TOWERS, path) for path, _ in model.named_modules()) else None
+
+
+def is_target(name: str, refusal: Refusal) -> bool:
+    """Whether `auto` takes the name; a number is also that of a layer, on which PEFT would end."""
+    return name not in refusal.names and not name.isdigit()
 
 
 def resolve_targets(model: Any, wanted: Literal["auto"] | Sequence[str]) -> list[str]:
@@ -79,8 +132,8 @@ def resolve_targets(model: Any, wanted: Literal["auto"] | Sequence[str]) -> list
     """
     there = linear_names(model)
     kind = model.config.model_type
-    refused = REFUSED_BY_PEFT if kind in WITH_MAMBA else frozenset()
-    accepted = sorted(set(there) - refused)
+    refusal = refusal_of(kind)
+    accepted = sorted(name for name in there if is_target(name, refusal))
     if wanted == AUTO:
         if not accepted:
             raise ConfigError(f"train.targets: 'auto' found no Linear module in the model ({kind})")
@@ -88,7 +141,7 @@ def resolve_targets(model: Any, wanted: Literal["auto"] | Sequence[str]) -> list
     names = sorted(set(wanted))
     unknown = [name for name in names if name not in accepted]
     if unknown or not names:
-        why = "refused by PEFT on mamba layers" if set(unknown) & refused else "no such Linear module"
+        why = refusal.says.format(kind) if set(unknown) & refusal.names else "no such Linear module"
         raise ConfigError(f"train.targets: {unknown} match nothing in {kind} ({why}); there are: {', '.join(accepted)}; or 'auto'")
     return names
 
