@@ -21,7 +21,7 @@ from nemoflow.records import Problem
 
 class ToyConfig(Config):
     count: int = 12
-    """Problems to make."""
+    """Problems to make; 13 cannot be made."""
     salt: str = ""
     """Makes a run's results its own: what another run made would be reused."""
     end: str = tuning("")
@@ -64,6 +64,8 @@ def _is_first(context: Context) -> bool:
 
 def run_make(config: ToyConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Numbers as problems."""
+    if config.count == 13:
+        raise InputError("row 13: bad")
     made = (Problem(id=f"p{n}", statement=f"What is {n}?", gold=str(n), category="toy", source="toy") for n in range(config.count))
     return Outcome(metrics={"made": outputs["problems"].write(made)})
 
