@@ -178,6 +178,18 @@ def test_one_pod_has_shared_memory_where_several_processes_hand_each_other_data_
         assert ("/dev/shm" in {mount["mountPath"] for mount in made["volumeMounts"]}) is wanted
 
 
+def test_pods_with_gpus_are_started_as_their_class_says_and_no_others():
+    train = {"train": {"gpus": 2, "gpu_class": "large"}}
+    classes = {"large": {"runtime_class": "nvidia"}}
+    started = [
+        json.loads(template(2, pools=train, gpu_classes=classes)["podSpecPatch"]).get("runtimeClassName"),
+        pod_of(manifest(template(4, pools=train, gpu_classes=classes))).get("runtimeClassName"),
+        json.loads(template(2, step=gang_step(pool="cpu"), gpu_classes=classes)["podSpecPatch"]).get("runtimeClassName"),
+        pod_of(manifest(template(4, pools=train))).get("runtimeClassName"),
+    ]
+    assert started == ["nvidia", "nvidia", None, None]
+
+
 def test_without_gpus_a_pool_says_how_many_processes_share_a_pod():
     assert "container" in template(4, step=gang_step(pool="cpu"))
     made = template(4, step=gang_step(pool="cpu"), pools={"cpu": {"processes_per_pod": 1}})

@@ -59,6 +59,8 @@ class GpuClass(Config):
     """Labels of such nodes."""
     tolerations: tuple[Toleration, ...] = ()
     """Their taints."""
+    runtime_class: ObjectName = ""
+    """RuntimeClass of pods that use it, such as nvidia where that is not how the nodes start containers anyway (k3s, RKE2)."""
     price_per_hour: Price = 0.0
     """What one of them costs an hour, in whatever money; for `nemoflow plan`."""
 

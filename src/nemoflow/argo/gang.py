@@ -29,6 +29,7 @@ from nemoflow.argo.pod import (
     node_selector,
     queue_labels,
     resources,
+    runtime,
     shared_memory,
     tolerations,
     volumes,
@@ -192,6 +193,7 @@ def _pod(node: Node, cluster: Cluster, name: str, pool: Pool, pods: int) -> Obje
         "terminationGracePeriodSeconds": pool.grace_s,
         "containers": [main],
         "volumes": [*known, *shared, files],
+        **runtime(cluster, pool),
         **_where(cluster, pool),
     }
 

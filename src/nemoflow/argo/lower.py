@@ -146,7 +146,7 @@ def _container(node: Node, cluster: Cluster, name: str) -> "Container":
         security_context=m.SecurityContext.model_validate(LOCKED),
         retry_strategy=_retry(),
         active_deadline_seconds=pool.deadline_s,
-        pod_spec_patch=attempt_patch(pool),
+        pod_spec_patch=attempt_patch(cluster, pool),
         **_volumes(cluster, pool, processes, sees_token=cluster.sees_token(node)),
     )
 

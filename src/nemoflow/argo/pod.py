@@ -124,11 +124,12 @@ def executor_patch() -> str:
     return json.dumps(ARGO_CONTAINERS, sort_keys=True)
 
 
-def attempt_patch(pool: Pool) -> str:
-    """Patch of the pod's spec by what became of the attempt before: more memory where it ran out of it."""
+def attempt_patch(cluster: Cluster, pool: Pool) -> str:
+    """Patch of the pod's spec: more memory where the attempt before ran out of it, and what Argo's templates have no field for."""
     memory = f"{{{{=lastRetry.exitCode == '137' ? '{pool.more_memory}' : '{pool.memory}'}}}}"
     main = {"name": "main", "resources": {"limits": {"memory": memory}, "requests": {"memory": memory}}}
-    return json.dumps({"terminationGracePeriodSeconds": pool.grace_s, "containers": [main]}, sort_keys=True)
+    patch = {"terminationGracePeriodSeconds": pool.grace_s, "containers": [main], **runtime(cluster, pool)}
+    return json.dumps(patch, sort_keys=True)
 
 
 def resources(cluster: Cluster, pool: Pool, processes: int = 1) -> dict[str, dict[str, str]]:
@@ -142,6 +143,12 @@ def queue_labels(pool: Pool) -> dict[str, str]:
     """Labels by which Kueue holds a pod until there is quota for it."""
     labels = {QUEUE_LABEL: pool.queue, PRIORITY_LABEL: pool.priority}
     return {key: value for key, value in labels.items() if value}
+
+
+def runtime(cluster: Cluster, pool: Pool) -> dict[str, str]:
+    """How a pool's pods are started, where it is not as nodes start all others."""
+    name = cluster.gpu_classes[pool.gpu_class].runtime_class if pool.gpus else ""
+    return {"runtimeClassName": name} if name else {}
 
 
 def node_selector(cluster: Cluster, pool: Pool) -> dict[str, str]:
