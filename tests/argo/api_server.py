@@ -16,7 +16,8 @@ SERVED = {"resources": [{"name": "workflows"}, {"name": "workflowtemplates"}]}
 
 
 class ApiServer(ThreadingHTTPServer):
-    """Objects by path; `refused` maps (method, path's end) to a status and a message; `seen` lists the changes asked for."""
+    """Objects by path; `refused` maps (method, path's end) to a status and a message; `seen` lists the changes asked for,
+    `looked_at` the paths."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -24,6 +25,7 @@ class ApiServer(ThreadingHTTPServer):
         self.logs: dict[str, str] = {}
         self.refused: dict[tuple[str, str], tuple[int, str]] = {}
         self.seen: list[tuple[str, str, dict[str, list[str]], dict[str, Any]]] = []
+        self.looked_at: list[str] = []
 
     def put(self, kind: str, name: str, namespace: str = "nemoflow", **fields: Any) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
@@ -72,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
+        self.server.looked_at.append(parts.path)
         if self._refused(parts.path):
             return
         if parts.path.endswith("/log"):

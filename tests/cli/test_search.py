@@ -38,15 +38,15 @@ def play(workflow: dict[str, Any], folder: Path) -> None:
 
 
 @contextmanager
-def playing(server: ApiServer, folder: Path, first: int = 1) -> Iterator[None]:
-    """Workflows are run as they come; none before so many wait."""
+def playing(server: ApiServer, folder: Path, first: int = 1, after: str = "") -> Iterator[None]:
+    """Workflows are run as they come; none before so many wait, or before a path that ends so was looked at."""
     over = threading.Event()
 
     def work() -> None:
         has_begun = False
         while not over.wait(0.2):
             waiting = [made for path, made in list(server.objects.items()) if "/workflows/" in path and "status" not in made]
-            has_begun = has_begun or len(waiting) >= first
+            has_begun = has_begun or (len(waiting) >= first and any(path.endswith(after) for path in server.looked_at))
             for made in waiting if has_begun else ():
                 play(made, folder)
 
@@ -89,9 +89,24 @@ def test_a_run_that_is_at_work_already_is_followed_and_not_sent_again(search, tm
     assert code == 2
     assert "not now" in err
     server.refused.clear()
-    with playing(server, tmp_path):
+    server.looked_at.clear()
+    with playing(server, tmp_path, after="/workflows/space-000-abcde"):  # by its name, so it is followed
         code, out, _ = says(capsys, *command)
     assert [trial["state"] for trial in json.loads(out)["trials"]] == ["done"] * 3
+    assert len(server.sent("workflows")) == 3
+
+
+def test_a_run_that_ended_while_no_search_was_there_is_not_sent_again(search, tmp_path, capsys):
+    server, command = search
+    command += ["--cluster", tmp_path / "cluster.toml", "--json"]
+    server.refused["GET", "/workflows/space-000-abcde"] = (403, "not now")
+    assert says(capsys, *command)[0] == 2
+    server.refused.clear()
+    (left,) = server.sent("workflows")
+    play(left, tmp_path)
+    with playing(server, tmp_path):
+        code, out, _ = says(capsys, *command)
+    assert (code, [trial["value"] for trial in json.loads(out)["trials"]]) == (0, [2, 5, 4])
     assert len(server.sent("workflows")) == 3
 
 

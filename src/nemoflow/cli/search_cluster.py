@@ -15,6 +15,7 @@ from nemoflow.errors import ConfigError, Stopped
 from nemoflow.flow.build import code_version
 from nemoflow.flow.pipeline import Pipeline
 from nemoflow.flow.place import Place
+from nemoflow.flow.plan import make_plan
 from nemoflow.flow.toml import to_toml
 from nemoflow.flow.workflow import Workflow, build_pipeline, make_workflow
 from nemoflow.pipelines import PIPELINES
@@ -58,10 +59,13 @@ class OnCluster:
     def execute(self, pipeline: Pipeline, place: Place, overrides: Overrides) -> None:
         """Run a trial's pipeline to its end: send it, or follow it where it is at work already, as after a search that was killed.
 
-        Raises RunFailed as the run ended, Stopped where the search is asked to stop: the run goes on then, and is followed by the next.
+        A run that ended while no search was there is not sent again. Raises RunFailed as the run ended, Stopped where the search is asked
+        to stop: the run goes on then, and is followed by the next.
         """
         from nemoflow.argo.follow import ended, follow
 
+        if not make_plan(pipeline, place, explain=False).to_run:
+            return
         at_work = [
             found for found in self.api.items("workflows", {RUN_LABEL: place.run}) if (found.get("status") or {}).get("phase") not in OVER
         ]

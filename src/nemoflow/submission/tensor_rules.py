@@ -185,12 +185,15 @@ def target_findings(targets: object, layout: Layout, base: BaseModules) -> Itera
 
 
 def _names(layout: Layout, base: BaseModules) -> list[str]:
-    """Whole names of modules, as the loaded model has them, as its files have them, and as the adapter that was trained on an older one."""
+    """Whole names of modules, as the loaded model has them, as its files have them, and as the adapter that was trained on an older one.
+
+    Experts are named as one module too, as they were adapted together.
+    """
     names = set(layout.pairs)
     for disk, loaded in base.family.disk_prefixes.items():
         names |= {disk + name.removeprefix(loaded) for name in layout.pairs if name.startswith(f"{loaded}.")}
     names |= {tensor.name.removeprefix(PREFIX).partition(".lora_")[0] for sides in layout.pairs.values() for tensor in sides.values()}
-    return sorted(names)
+    return sorted(names | {path for name in names if (path := expert_path(name))})
 
 
 def _target_problem(pattern: str, layout: Layout, base: BaseModules) -> str:
