@@ -45,12 +45,8 @@ class Rendered:
     cluster: Cluster
     template: Any
     """A `hera.workflows.WorkflowTemplate`."""
-
-    @property
-    def root(self) -> str:
-        """Where its runs' results lie unless somebody says otherwise: where the file says, if that is a bucket, else the cluster's."""
-        head = self.workflow.head.root
-        return head if head.startswith("s3://") else self.cluster.root
+    root: str
+    """Where its runs' results lie unless somebody says otherwise: where the file says, if that is a bucket, else the cluster's."""
 
 
 def find_cluster(cluster_file: Path | None, beside: Path | None = None) -> Path:
@@ -83,7 +79,7 @@ def render_workflow(path: Path, cluster: Cluster) -> Rendered:
     pipeline = build_pipeline(there, PIPELINES)
     root = loaded.head.root if loaded.head.root.startswith("s3://") else cluster.root
     template = lower(pipeline, cluster, name, to_toml(there.values), there.run, root)
-    return Rendered(name, there, pipeline, cluster, template)
+    return Rendered(name, there, pipeline, cluster, template, root)
 
 
 def with_sets(rendered: Rendered, sets: str) -> tuple[Workflow, Pipeline]:
