@@ -120,7 +120,6 @@ class TrainConfig(Config):
 
 def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context) -> Outcome:
     """Turn rows to tokens, train, write the adapter."""
-    from nemoflow.training.examples import encode_all
     from nemoflow.training.held_out import hold_out
     from nemoflow.training.preflight import preflight
     from nemoflow.training.sft import need_rows
@@ -129,7 +128,7 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
     need_model(base, inputs["model"].address)
     tokenizer = read_tokenizer(base, inputs["model"].address)
     seen = preflight(base, tokenizer, inputs["corpus"].rows(), config.model_dump(), inputs["corpus"].address)
-    rows = encode_all(tokenizer, inputs["corpus"].rows(), config.max_length, config.learn_outputs)
+    rows = _in_tokens(config, tokenizer, inputs)
     need_rows(rows, config.max_length)
     seen.need_room(rows.longest)
     for line in seen.lines(rows.longest):
@@ -162,15 +161,19 @@ def run(config: TrainConfig, inputs: Inputs, outputs: Outputs, context: Context)
 
 def join(config: TrainConfig, inputs: Inputs, context: Context) -> None:
     """Take part in a training that another pod runs: the same rows in the same order, and nothing written."""
-    from transformers import AutoTokenizer
-
-    from nemoflow.training.examples import encode_all
     from nemoflow.training.held_out import hold_out
 
     base = inputs["model"].folder()
-    rows = encode_all(AutoTokenizer.from_pretrained(base), inputs["corpus"].rows(), config.max_length, config.learn_outputs)
+    rows = _in_tokens(config, read_tokenizer(base, inputs["model"].address), inputs)
     rows, held = hold_out(rows, config.eval_share, config.seed)
     _train(config, _work(config, base, rows, held, None, None), context)
+
+
+def _in_tokens(config: TrainConfig, tokenizer: Any, inputs: Inputs) -> Any:
+    """The corpus, the same in every pod."""
+    from nemoflow.training.examples import encode_all
+
+    return encode_all(tokenizer, inputs["corpus"].rows(), config.max_length, config.learn_outputs)
 
 
 def _work(config: TrainConfig, base: Path, rows: Any, held: Any, out: Path | None, watch: Path | None) -> Any:

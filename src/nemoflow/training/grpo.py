@@ -23,7 +23,7 @@ from nemoflow.training.live import LiveLog
 from nemoflow.training.result import Chosen, write_adapter
 from nemoflow.training.reward import PARTS, Scores, reward_functions
 from nemoflow.training.sft import load_base
-from nemoflow.training.snapshots import put_back, trained
+from nemoflow.training.snapshots import hold_in_fp32, put_back, trained
 from nemoflow.training.targets import TargetReport, report_targets
 
 
@@ -132,9 +132,7 @@ def _with_adapter(model: Any, base: Path, adapter: Path) -> Any:
     config = PeftConfig.from_pretrained(adapter)
     config.base_model_name_or_path, config.inference_mode = str(base), False
     model = PeftModel.from_pretrained(model, adapter, config=config, is_trainable=True)
-    for weight in model.parameters():
-        if weight.requires_grad:
-            weight.data = weight.data.float()
+    hold_in_fp32(model)
     return model
 
 
@@ -161,10 +159,8 @@ def _fit(model: Any, tokenizer: Any, asks: Sequence[Ask], recipe: GrpoRecipe, ar
         train_dataset=Dataset.from_list([{"prompt": _turns(ask.statement), "statement": ask.statement, "gold": ask.gold} for ask in asks]),
         processing_class=tokenizer,
     )
-    for weight in model.parameters():
-        if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 1e-5 vanishes in the rounding
-            weight.data = weight.data.float()
-    put_back(model, handed_in)  # as they were before that
+    hold_in_fp32(model)
+    put_back(model, handed_in)  # they were rounded on the way
     return go_through(trainer, watch, around.checkpoints, "reinforce")
 
 

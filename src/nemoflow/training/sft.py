@@ -27,7 +27,7 @@ from nemoflow.training.packing import Layout
 from nemoflow.training.ranks import ALONE, Ranks
 from nemoflow.training.result import choose, write_adapter
 from nemoflow.training.sharding import let_adapters_meet, only_adapters_meet, part_base
-from nemoflow.training.snapshots import Snapshots
+from nemoflow.training.snapshots import Snapshots, hold_in_fp32
 from nemoflow.training.targets import TargetReport, report_targets, resolve_experts, resolve_targets, towers_of
 from nemoflow.training.tracking import need_trackers, where_trackers_write
 from nemoflow.training.watch import Watched, make_watch, step_row
@@ -236,8 +236,6 @@ def load_base(base: Path, precision: Literal["bf16", "fp32"], quantization: Lite
 
 def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watched: Watched, folder: Path) -> list[dict[str, Any]]:
     """Train; what the trainer logged of each step."""
-    import torch
-
     ranks = watched.ranks
     partial, _ = lay_out_checkpoints(folder, ranks)
     is_parted = ranks.count > 1 and recipe.sharding == "base"
@@ -255,9 +253,7 @@ def _fit(model: Any, tokenizer: Any, batches: Batches, recipe: SftRecipe, watche
             processing_class=tokenizer,
         )
         watch.trainer = trainer
-        for weight in model.parameters():
-            if weight.requires_grad:  # TRL casts adapters on a 4-bit base to bf16, where a step of 2e-5 vanishes in the rounding
-                weight.data = weight.data.to(torch.float32)
+        hold_in_fp32(model)
         if is_parted:
             let_adapters_meet(trainer)
         return go_through(trainer, watch, folder, "train", ranks)
