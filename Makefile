@@ -64,7 +64,7 @@ images: setup $(filter .uv/bin/uv,$(UV))  ## Build the container images and push
 	.venv/bin/python images/build $(IMAGES_TO) $(ARGS)
 
 test-cluster: setup  ## The tests that need a cluster: that of KUBECONFIG, else the one of `make cluster`
-	.venv/bin/python -m pytest -m "cluster and not slow and not disruptive" -n 4 --dist loadfile --no-loadscope-reorder -rP $(ARGS)
+	.venv/bin/python -m pytest -m "cluster and not slow and not disruptive" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-cluster-long: setup  ## Those that take minutes each; then, alone, those that disturb the whole cluster of `make cluster`
 	.venv/bin/python -m pytest -m "cluster and slow and not disruptive" -n 2 --dist loadfile -rP $(ARGS)
