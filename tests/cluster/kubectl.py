@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
-TIMEOUT_S = 60.0
+TIMEOUT_S = 240.0
 
 
 class Refused(Exception):

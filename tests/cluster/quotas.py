@@ -76,7 +76,7 @@ class Quotas:
     def remove(self) -> None:
         for own in (self.poor, self.rich):
             own("delete", "workflows,pods", "--all", "--wait=false")
-        self.helm("uninstall", f"quotas-{self.mark}", "--wait", "--timeout", "60s")
+        self.helm("uninstall", f"quotas-{self.mark}", "--wait", "--timeout", "180s")
         self.cluster.kubectl("delete", "namespace", self.rich.namespace, "--wait=false")
 
     def take(self, image: str, gpus: int = GPUS) -> None:

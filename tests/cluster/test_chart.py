@@ -57,12 +57,12 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
     assert [job["status"].get("succeeded") for job in jobs] == [1]
     print("buckets job", jobs[0]["metadata"]["uid"])  # noqa: T201
 
-    release.helm("test", "nemoflow", "--timeout", "120s")
+    release.helm("test", "nemoflow", "--timeout", "180s")
     assert "ready" in release.kubectl("logs", "job/nemoflow-test-store").stdout
 
     teacher = f"--as=system:serviceaccount:{release.namespace}:nemoflow-teacher"
     release.kubectl("scale", "deployment/nemoflow-teacher", "--current-replicas=0", "--replicas=1", teacher)
-    release.kubectl("rollout", "status", "deployment/nemoflow-teacher", "--timeout=120s")
+    release.kubectl("rollout", "status", "deployment/nemoflow-teacher", "--timeout=180s")
     answered = f"/api/v1/namespaces/{release.namespace}/services/nemoflow-teacher:8000/proxy/v1/models"
     assert json.loads(release.kubectl("get", "--raw", answered).stdout)["data"][0]["id"] == "solver-v2-e0.1-s0"
     pod = release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"]
@@ -71,7 +71,7 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
     assert release.get("deployments")[0]["spec"]["replicas"] == 1
     assert release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"] == pod
 
-    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "120s")
+    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "180s")
     left = {
         (found["kind"], found["metadata"]["name"]) for found in release.get(KINDS) if "nemoflow-test-store" not in found["metadata"]["name"]
     }
@@ -88,7 +88,7 @@ def test_the_api_server_takes_every_object(release: Release, values: str) -> Non
 
 def test_a_wrong_key_fails_once_and_says_what_to_check(release: Release) -> None:
     release.give_keys("not-the-secret")
-    done = release.install("--timeout", "60s", check=False)
+    done = release.install("--timeout", "180s", check=False)
     assert done.returncode
     job = release.get("jobs")[0]
     assert job["status"]["conditions"][-1]["reason"] == "PodFailurePolicy"
@@ -111,8 +111,8 @@ def test_a_store_of_its_own_keeps_its_data_when_the_release_goes(release: Releas
     release.install(wait=False, **changes)
     release.open_volumes()
     release.kubectl("wait", "--for=condition=Complete", "jobs", "--all", "--timeout=180s")
-    release.helm("test", "nemoflow", "--timeout", "120s")
-    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "120s")
+    release.helm("test", "nemoflow", "--timeout", "180s")
+    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "180s")
     assert [claim["metadata"]["name"] for claim in release.get("persistentvolumeclaims")] == ["data-nemoflow-minio-0"]
     release.install(**changes)
     assert "is there at http://nemoflow-minio:9000" in release.kubectl("logs", f"job/{release.get('jobs')[0]['metadata']['name']}").stdout

@@ -23,7 +23,7 @@ from tests.conftest import free_port
 pytestmark = pytest.mark.cluster
 HOOK = CHART.parents[1] / "docs" / "gitops" / "post-receive"
 SECRET = secrets.token_hex(32)
-READY_S = 60.0
+READY_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def servers(team: Team) -> Json:
     assert done.returncode == 0, done.stderr
     team.kubectl("apply", "--server-side", "-f", "-", text=done.stdout)
     for name in ("receiver", "metrics"):
-        team.kubectl("rollout", "status", f"deployment/nemoflow-{name}", "--timeout=50s")
+        team.kubectl("rollout", "status", f"deployment/nemoflow-{name}", "--timeout=180s")
     return values
 
 
