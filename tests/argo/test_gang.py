@@ -11,7 +11,6 @@ from tests.flow.toy import CountConfig
 from nemoflow.argo.cluster import Pool
 from nemoflow.argo.gang import from_text
 from nemoflow.argo.lower import lower, to_yaml
-from nemoflow.argo.pod import LIMIT
 from nemoflow.artifacts import Problems
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import From, Node, Pipeline
@@ -134,11 +133,34 @@ def test_each_pod_runs_the_command_line_of_a_node_in_one_pod_but_for_the_count_o
 
 def test_what_no_other_attempt_would_change_ends_the_gang_and_whatever_else_ends_a_pod_begins_all_anew():
     jobset = manifest(template(4))
-    (rule,) = job_of(jobset)["podFailurePolicy"]["rules"]
-    assert rule == {"action": "FailJob", "onExitCodes": {"containerName": "main", "operator": "In", "values": [1, 2, 69]}}
+    lasting, sent_away = job_of(jobset)["podFailurePolicy"]["rules"]
+    assert lasting == {"action": "FailJob", "onExitCodes": {"containerName": "main", "operator": "In", "values": [1, 2, 69]}}
+    assert sent_away == {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     policy = jobset["spec"]["failurePolicy"]
-    assert policy["rules"] == [{"name": "lasting", "action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy", "DeadlineExceeded"]}]
-    assert (policy["maxRestarts"], policy["restartStrategy"]) == (LIMIT, "BlockingRecreate")
+    assert policy["restartStrategy"] == "BlockingRecreate"
+    # What Kubernetes 1.34 says of a Job that ended by its second rule, by its first, and by none
+    by_condition = "Pod ns/p has condition DisruptionTarget matching FailJob rule at index 1"
+    by_code = "Container main for pod ns/p failed with exit code 2 matching FailJob rule at index 0"
+    assert action(policy, "PodFailurePolicy", by_condition) == "RestartJobSetAndIgnoreMaxRestarts"
+    assert action(policy, "PodFailurePolicy", by_code) == "FailJobSet"
+    assert action(policy, "DeadlineExceeded", "Job was active longer than specified deadline") == "FailJobSet"
+    assert action(policy, "BackoffLimitExceeded", "Job has reached the specified backoff limit") == "RestartJobSet"
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_all_begin_anew_as_often_as_the_pool_allows_unless_a_pod_was_sent_away(retries):
+    pools = {"train": {"gpus": 2, "gpu_class": "large", "retries": retries}}
+    assert manifest(template(4, pools=pools))["spec"]["failurePolicy"]["maxRestarts"] == retries
+
+
+def action(policy, reason, message):
+    """What a JobSet does about a Job that failed so: the first rule that applies, or a restart that counts."""
+    for rule in policy["rules"]:
+        if reason in rule["onJobFailureReasons"] and any(
+            re.search(each, message) for each in rule.get("onJobFailureMessagePatterns", [""])
+        ):
+            return rule["action"]
+    return "RestartJobSet"
 
 
 def test_a_queue_lets_in_all_pods_or_none_and_not_the_one_that_waits():

@@ -10,11 +10,12 @@ from tests.flow.toy import line
 
 from nemoflow.argo.cluster import load_cluster, on_cluster
 from nemoflow.argo.lower import lower, to_yaml
-from nemoflow.argo.pod import LAST_WORDS, LIMIT, TOKEN_FOLDER
+from nemoflow.argo.pod import LAST_WORDS, TOKEN_FOLDER
 from nemoflow.cli.cluster import render_workflow
 from nemoflow.cli.main import nemoflow
 from nemoflow.errors import ConfigError
 from nemoflow.flow.toml import to_toml
+from nemoflow.flow.tries import ATTEMPTS
 from nemoflow.flow.workflow import build_pipeline, load_workflow, make_workflow
 from nemoflow.inference import sleeping
 from nemoflow.pipelines import PIPELINES
@@ -161,7 +162,7 @@ def test_a_node_is_made_by_its_pool_and_its_steps_image(pipeline):
         assert template["container"]["resources"]["limits"].get("nvidia.com/gpu") == (str(pool.gpus) if pool.gpus else None)
         assert template.get("nodeSelector") == ({"gpu": "large", "a": "b"} if node.step.pool == "train" else None)
         assert template["activeDeadlineSeconds"] == pool.deadline_s
-        assert template["retryStrategy"]["limit"] == str(LIMIT)
+        assert template["retryStrategy"]["limit"] == str(ATTEMPTS)
         assert option(template, "--retries") == str(pool.retries)
 
 

@@ -47,11 +47,38 @@ def test_a_pod_that_waited_and_was_lost_is_no_attempt():
     assert row(gang("Running", ("Failed", "143", ""), WAITING), member(0, "Running")).attempts == 1
 
 
-@pytest.mark.parametrize(("ends", "code"), [((75, 2), 2), ((1, 143), 1), ((75, 69), 75), ((75, 75), 75), ((137, 75), 75)])
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [((75, 2), 2), ((1, 143), 1), ((75, 69), 75), ((75, 75), 75), ((137, 75), 137), ((75, 137), 137), ((75, 128), 75), ((143, 128), 128)],
+)
 def test_a_run_ends_with_the_exit_code_of_the_pod_that_ended_the_gang(ends, code):
     pods = [member(index, "Failed", end) for index, end in enumerate(ends)]
     assert read_state(gang("Failed", JUDGED), pods).exit_code == code
     assert read_state(gang("Failed", JUDGED)).exit_code == 75
+
+
+@pytest.mark.parametrize("words", ["Stopped: train: asked to stop", "PeerLost: the line broke", "asked to stop"])
+def test_the_pod_that_ended_once_too_often_is_told_and_not_those_that_ended_because_of_it(words):
+    made, other = gang("Failed", JUDGED), member(0, "Failed", 75, words)
+    hungry = member(1, "Failed", 137)
+    hungry["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = "OOMKilled"
+    found = read_state(made, [other, hungry])
+    assert (found.exit_code, found.rows[0].why) == (137, "pod 1 ended with exit code 137: OOMKilled")
+    away = read_state(made, [other, member(1, "Failed", 75, "StoreError: s3://b is away")])
+    assert (away.exit_code, away.rows[0].why) == (75, "pod 1 ended with exit code 75: StoreError: s3://b is away")
+    assert read_state(made, [other]).rows[0].why == JUDGED[2]
+
+
+def test_want_of_memory_says_what_to_raise(api):
+    server, client = api
+    server.put("workflows", "one-abcde", **gang("Failed", JUDGED))
+    for pod in (member(0, "Failed", 137), member(1, "Failed", 75, "PeerLost: gone")):
+        server.put("pods", pod["metadata"]["name"], metadata=pod["metadata"], status=pod["status"])
+    state, _ = look(client, "one-abcde")
+    with pytest.raises(RunFailed, match=r"pod 0 ended with exit code 137") as told:
+        ended(client, state)
+    assert told.value.exit_code == 137
+    assert told.value.__notes__[0] == "a pod ran out of memory, each time: raise memory of train in the cluster file"
 
 
 @pytest.mark.parametrize("said", ["jobsets.jobset.x-k8s.io is forbidden: User x cannot patch", 'no matches for kind "JobSet"'])
@@ -123,6 +150,7 @@ def test_what_happened_tells_when_all_began_anew_and_that_the_jobset_failed():
         for second, (name, reason) in enumerate(
             [
                 (jobset_of(made, "train"), "RestartJobSetFailurePolicyAction"),
+                (jobset_of(made, "train"), "RestartJobSetAndIgnoreMaxRestartsFailurePolicyAction"),
                 ("train-of-another", "RestartJobSetFailurePolicyAction"),
                 (jobset_of(made, "train"), "JobsReady"),
             ]
@@ -130,5 +158,6 @@ def test_what_happened_tells_when_all_began_anew_and_that_the_jobset_failed():
     ]
     told = [(each.step, each.kind, each.what) for each in history([made], events=events)]
     assert told.count(("train", "again", "a pod was lost or asks to be tried again: all pods begin anew")) == 1
+    assert told.count(("train", "again", "a pod was sent away: all pods begin anew")) == 1
     assert ("train", "failed", "its JobSet failed") in told
     assert not [each for each in told if each[1] == "lost"]

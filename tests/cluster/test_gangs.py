@@ -94,6 +94,28 @@ def test_when_one_pod_is_lost_all_begin_anew_from_what_was_saved_and_the_pod_tha
     assert (row.phase, row.attempts) == ("done", 2)
 
 
+def test_a_pod_that_is_sent_away_is_no_failure_where_none_is_tried_again(team):
+    run = new_run()
+    assert team.submit("--no-follow", "--set", '{"page.end": "wait once"}', workflow=WIDE, run=run, retries=0, **APART).code == 0
+    name = wait_for_members(team, run)[1].pod["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": team.namespace}}
+    team.kubectl("create", "--raw", f"/api/v1/namespaces/{team.namespace}/pods/{name}/eviction", "-f", "-", text=json.dumps(eviction))
+    assert team.nemoflow("follow", run, "--namespace", team.namespace).code == 0
+    status = jobset(team, run)["status"]
+    assert (status["restarts"], status.get("restartsCountTowardsMax", 0)) == (1, 0)
+    assert "a pod was sent away: all pods begin anew" in team.nemoflow("show", run, "--cluster", team.cluster_file()).out
+
+
+def test_want_of_memory_begins_all_anew_as_often_as_the_pool_allows_and_then_says_what_to_change(team):
+    run = new_run()
+    hungry = {"memory": "192Mi", "retries": 1, **APART}
+    done = team.submit("--set", '{"page.memory_mib": 900}', workflow=WIDE, run=run, **hungry)
+    assert done.code == 137
+    assert "pod 0 ended with exit code 137: OOMKilled" in done.err
+    assert "a pod ran out of memory, each time: raise memory of cpu in the cluster file" in done.err
+    assert jobset(team, run)["status"]["restarts"] == 1
+
+
 def test_bad_input_ends_all_at_once_and_is_told(team):
     run = new_run()
     done = team.submit("--set", '{"page.end": "bad input"}', workflow=WIDE, run=run, **APART)

@@ -7,7 +7,7 @@ from nemoflow.errors import ClaimError, GivenUp, InputError, PeerLost, ProviderE
 from nemoflow.flow.execute import execute
 from nemoflow.flow.manifest import FailureRecord
 from nemoflow.flow.step import Shard
-from nemoflow.flow.tries import ASKED_TO_STOP, MORE_MEMORY, Tries
+from nemoflow.flow.tries import ASKED_TO_STOP, ATTEMPTS, MORE_MEMORY, Tries
 
 OWN = [ProviderError("busy"), StoreError("away"), ClaimError("held"), RankLost("process 1 ended by SIGKILL")]
 OTHERS = [Stopped("asked to stop"), PeerLost("sent away"), InputError("row 3"), None]
@@ -60,6 +60,13 @@ def test_an_attempt_that_follows_no_want_of_memory_leaves_no_word_of_it(tmp_path
     file = tmp_path / "words"
     Tries(after=75, last_words=file).begin()
     assert not file.exists()
+
+
+def test_an_attempt_too_many_gives_up_whatever_ended_those_before():
+    Tries(ATTEMPTS - 1, 0).begin()
+    with pytest.raises(GivenUp, match=f"begun {ATTEMPTS} times") as told:
+        Tries(ATTEMPTS, 0).begin()
+    assert told.value.exit_code == 69
 
 
 def test_a_place_that_takes_no_words_costs_nothing_else(tmp_path):

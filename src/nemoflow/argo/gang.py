@@ -18,7 +18,6 @@ from nemoflow.argo.pod import (
     BACKOFF,
     FILE,
     FOLDER,
-    LIMIT,
     LOCKED,
     PASSING,
     POD,
@@ -36,6 +35,7 @@ from nemoflow.argo.pod import (
 )
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import Node
+from nemoflow.flow.tries import ATTEMPTS
 from nemoflow.gang import AT_ENV, GANG_ENV
 
 if TYPE_CHECKING:
@@ -54,6 +54,21 @@ TOPOLOGY_AT = "kueue.x-k8s.io/podset-preferred-topology"
 DONE, FAILED = "Completed", "Failed"
 FLAGS = ["--server-side", "--force-conflicts", "--field-manager=nemoflow"]
 """Applied a second time, by the successor of a waiting pod that was lost, the JobSet stays as it is."""
+DISRUPTED = "DisruptionTarget"
+"""Kubernetes' condition of a pod that is sent away: drained, preempted, evicted, its node lost. It is not the pod's fault.
+
+A Job that fails by it says so in its message, the only thing of it that JobSet looks at beside the reason.
+"""
+RULES = [
+    {
+        "name": "sent_away",
+        "action": "RestartJobSetAndIgnoreMaxRestarts",
+        "onJobFailureReasons": ["PodFailurePolicy"],
+        "onJobFailureMessagePatterns": [f"condition {DISRUPTED} "],
+    },
+    {"name": "lasting", "action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy", "DeadlineExceeded"]},
+]
+"""What else ends a pod, such as want of memory, has all of them begin anew as often as a pool's `retries`."""
 WAITS_AGAIN = f"({PASSING}) || lastRetry.message contains 'context canceled'"
 """When the pod that waits gets a successor: when it was lost or sent away. What became of the JobSet is final."""
 NAME_CHARS = 27
@@ -98,7 +113,7 @@ def gang(node: Node, cluster: Cluster, name: str) -> "Resource":
         failure_condition=f"status.terminalState == {FAILED}",
         labels={"nemoflow/step": node.name, "nemoflow/pool": pool_name},
         service_account_name=cluster.service_accounts.gang,
-        retry_strategy=RetryStrategy(limit=str(LIMIT), retry_policy="Always", expression=WAITS_AGAIN, backoff=backoff),
+        retry_strategy=RetryStrategy(limit=str(ATTEMPTS), retry_policy="Always", expression=WAITS_AGAIN, backoff=backoff),
         pod_spec_patch=_waiting_pod(),
     )
 
@@ -126,9 +141,9 @@ def jobset(node: Node, cluster: Cluster, name: str) -> Object:
         "spec": {
             "network": {"enableDNSHostnames": True},
             "failurePolicy": {
-                "maxRestarts": LIMIT,
+                "maxRestarts": pool.retries,
                 "restartStrategy": "BlockingRecreate",
-                "rules": [{"name": "lasting", "action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy", "DeadlineExceeded"]}],
+                "rules": RULES,
             },
             "replicatedJobs": [{"name": JOB, "replicas": 1, "template": {"spec": _job(node, cluster, name, pool, pods, labels)}}],
         },
@@ -154,7 +169,8 @@ def _labels(node: Node, cluster: Cluster, name: str) -> dict[str, str]:
 
 
 def _job(node: Node, cluster: Cluster, name: str, pool: Pool, pods: int, labels: dict[str, str]) -> Object:
-    ends = {"containerName": "main", "operator": "In", "values": LASTING}
+    ends = {"action": "FailJob", "onExitCodes": {"containerName": "main", "operator": "In", "values": LASTING}}
+    sent_away = {"action": "FailJob", "onPodConditions": [{"type": DISRUPTED, "status": "True"}]}
     annotations = {FILE_AT: FILE, **({TOPOLOGY_AT: pool.topology} if pool.topology else {})}
     return {
         "completionMode": "Indexed",
@@ -162,7 +178,7 @@ def _job(node: Node, cluster: Cluster, name: str, pool: Pool, pods: int, labels:
         "parallelism": pods,
         "backoffLimit": 0,
         "activeDeadlineSeconds": pool.deadline_s,
-        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": ends}]},
+        "podFailurePolicy": {"rules": [ends, sent_away]},
         "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod(node, cluster, name, pool, pods)},
     }
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from nemoflow.argo.api import Api
-from nemoflow.argo.members import gangs, jobset_of
-from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, SENT_AWAY, attempts_of
+from nemoflow.argo.members import SENT_AWAY, gangs, jobset_of
+from nemoflow.argo.state import EXIT, OVER, RUN_LABEL, attempts_of
 from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_NO_MEMORY, EXIT_OK, EXIT_TRY_AGAIN, ClusterError
 
 Object = Mapping[str, Any]
@@ -23,7 +23,7 @@ ENDS: dict[str, tuple[Kind, str]] = {
     str(EXIT_OK): ("done", "done"),
     str(EXIT_BUG): ("failed", "a bug"),
     str(EXIT_BAD_INPUT): ("failed", "refuses what it was given"),
-    SENT_AWAY: ("again", "was sent away as it began"),
+    str(SENT_AWAY): ("again", "was sent away as it began"),
     "69": ("failed", "gives up, having been tried too often"),
     str(EXIT_TRY_AGAIN): ("again", "asks to be tried again"),
     str(EXIT_NO_MEMORY): ("memory", "killed, mostly for want of memory"),
@@ -31,6 +31,7 @@ ENDS: dict[str, tuple[Kind, str]] = {
 """What the exit code of an attempt says."""
 GANG_ENDS: dict[str, tuple[Kind, str]] = {
     "RestartJobSetFailurePolicyAction": ("again", "a pod was lost or asks to be tried again: all pods begin anew"),
+    "RestartJobSetAndIgnoreMaxRestartsFailurePolicyAction": ("again", "a pod was sent away: all pods begin anew"),
     "FailJobSetFailurePolicyAction": ("event", "a pod ended all of them"),
 }
 """What reasons of a JobSet's events say."""
@@ -247,7 +248,7 @@ def _end(node: Object, pod: _Pod) -> tuple[Kind, str]:
     if "failure condition" in message:
         return "failed", "its JobSet failed"
     away, why = _loss(pod, message)
-    if code in (SENT_AWAY, str(EXIT_TRY_AGAIN)) and away != "lost":  # it stopped in time because it was sent away
+    if code in (str(SENT_AWAY), str(EXIT_TRY_AGAIN)) and away != "lost":  # it stopped in time because it was sent away
         return away, f"{why} (exit code {code})"
     if code in ENDS and code != "0":
         kind, words = ENDS[code]

@@ -16,7 +16,6 @@ from nemoflow.argo.pod import (
     BACKOFF,
     FILE,
     FOLDER,
-    LIMIT,
     LOCKED,
     POD,
     RETRY_IF,
@@ -36,6 +35,7 @@ from nemoflow.argo.pod import (
 )
 from nemoflow.errors import ConfigError
 from nemoflow.flow.pipeline import Node, Pipeline
+from nemoflow.flow.tries import ATTEMPTS
 
 if TYPE_CHECKING:
     from hera.workflows import Container, Resource, WorkflowTemplate
@@ -241,4 +241,4 @@ def _retry() -> Any:
     from hera.workflows import models as m
 
     backoff = m.Backoff.model_validate(BACKOFF)
-    return RetryStrategy(limit=str(LIMIT), retry_policy="Always", expression=RETRY_IF, backoff=backoff)
+    return RetryStrategy(limit=str(ATTEMPTS), retry_policy="Always", expression=RETRY_IF, backoff=backoff)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP
+from nemoflow.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_GIVEN_UP, EXIT_NO_MEMORY, PeerLost, Stopped
+from nemoflow.flow.tries import ASKED_TO_STOP
 
 Object = Mapping[str, Any]
 
@@ -18,6 +19,10 @@ UID_CHARS = 18
 """Of the Workflow, in the name of its JobSets."""
 LASTING = [EXIT_BUG, EXIT_BAD_INPUT, EXIT_GIVEN_UP]
 """Exit codes that end a gang; whatever else ends a member has all of them begin anew, from the checkpoint."""
+SENT_AWAY = 143
+"""Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
+OF_ANOTHER = (ASKED_TO_STOP, f"{Stopped.__name__}:", f"{PeerLost.__name__}:")
+"""How the last words of a member begin that ended because another one did."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class Member:
         main: Object = next((status for status in statuses if status["name"] == "main"), {})
         ended: Object = (main.get("state") or {}).get("terminated") or {}
         return ended
+
+    @property
+    def words(self) -> str:
+        """Its last ones."""
+        return str(self.end.get("message") or "").strip()
 
 
 def place_of(pod: Object) -> int:
@@ -84,8 +94,11 @@ def phase(found: Sequence[Member]) -> Literal["pending", "running"]:
 
 
 def culprit(found: Sequence[Member]) -> Member | None:
-    """The member that ended the gang: those that were stopped because of it ended otherwise."""
-    return next((member for code in LASTING for member in found if member.end.get("exitCode") == code), None)
+    """The member that ended the gang, whether for good or once too often: those that were stopped because of it ended otherwise."""
+    lasting = [member for code in LASTING for member in found if member.end.get("exitCode") == code]
+    failed = [member for member in found if member.end.get("exitCode", 0) not in (0, SENT_AWAY) and not member.words.startswith(OF_ANOTHER)]
+    hungry = [member for member in failed if member.end["exitCode"] == EXIT_NO_MEMORY]
+    return next(iter([*lasting, *hungry, *failed]), None)
 
 
 def how_it_ended(found: Sequence[Member]) -> str:
@@ -93,5 +106,5 @@ def how_it_ended(found: Sequence[Member]) -> str:
     broken = culprit(found)
     if broken is None:
         return ""
-    words = str(broken.end.get("message") or "").strip()
+    words = broken.words or str(broken.end.get("reason") or "").replace("Error", "")
     return f"pod {broken.index} ended with exit code {broken.end['exitCode']}" + (f": {words}" if words else "")

@@ -73,8 +73,6 @@ RETRY_IF = f"({PASSING}) && !({LASTING})"
 Argo counts attempts, whatever ended them, and has no other memory. So its limit is out of the way, and the step itself counts those of its
 passing failures that are its own (`flow.tries`): it ends with 69 when they are too many.
 """
-LIMIT = 500
-"""Attempts in all: a training that is sent away every twenty minutes has a week."""
 BACKOFF = {"duration": "5s", "factor": "2", "cap": "1m"}
 """Argo waits for it before it looks at the expression. It grows by attempt: a run that is often sent away pays the cap each time."""
 QUEUE_LABEL, PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"

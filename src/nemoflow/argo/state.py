@@ -32,8 +32,6 @@ EXIT = ".onExit"
 STARTING = ("PodInitializing", "ContainerCreating")
 FULL_DISK = re.compile(r"Usage of EmptyDir|ephemeral local storage|local ephemeral storage")
 """The kubelet's words for a pod that wrote more than its disk may hold."""
-SENT_AWAY = "143"
-"""Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
 NOT_ADMITTED = re.compile(r"^pods .* is forbidden|admission webhook .* denied")
 """The API server's, for a pod that it does not take."""
 NOT_APPLIED = re.compile(r"is forbidden|no matches for kind|is invalid")
@@ -171,7 +169,7 @@ def _code(node: Object) -> int | None:
     text = (node.get("outputs") or {}).get("exitCode")
     if text in (None, "", "0", "-1"):
         return None
-    return EXIT_TRY_AGAIN if text == SENT_AWAY else int(text)
+    return EXIT_TRY_AGAIN if text == str(members.SENT_AWAY) else int(text)
 
 
 def _gang_code(node: Object, pods: Sequence[Object]) -> int | None:

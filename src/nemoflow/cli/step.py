@@ -64,7 +64,6 @@ def step(
     nemoflow step filter --input traces=traces.jsonl --set '{"min_chars": 100}' --run mine
     """  # noqa: D301
     tries = Tries(attempt, retries, after, last_words)
-    tries.begin()
     part, gang = _shard(shard), Gang.of(os.environ)
     with _last_words(tries), stop_on_signals(tries) as stopping:
         if target.endswith(".toml"):
@@ -89,7 +88,9 @@ def step(
 
 @contextmanager
 def _last_words(tries: Tries) -> Iterator[None]:
+    """Begin an attempt, and leave word of what ended it."""
     try:
+        tries.begin()
         yield
     except NemoflowError as error:
         tries.say(f"{type(error).__name__}: {error}")

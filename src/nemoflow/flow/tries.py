@@ -14,6 +14,8 @@ ASKED_TO_STOP = "asked to stop"
 MORE_MEMORY = "with more memory"
 WORDS_CHARS = 1000
 """Kubernetes keeps 4,096 bytes of all containers together."""
+ATTEMPTS = 500
+"""In all, whatever ended them: a training that is sent away every twenty minutes has a week."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Tries:
     """A file that is read when the process is gone, however it went."""
 
     def begin(self) -> None:
-        """Leave word of what is to be known should nothing more be said."""
+        """Leave word of what is to be known should nothing more be said; GivenUp where this is one attempt too many."""
+        if self.attempt >= ATTEMPTS:
+            raise GivenUp(f"begun {ATTEMPTS} times; given up, look at what ended the attempts before: nemoflow show RUN --cluster FILE")
         if self.after == EXIT_NO_MEMORY:
             self.say(MORE_MEMORY)
 
