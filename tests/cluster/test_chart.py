@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
+UNINSTALL = ("uninstall", "nemoflow", "--wait", "--cascade", "foreground", "--timeout", "180s")
+"""As docs/cluster.md has it: without `foreground` Helm does not wait for the pods, which Kubernetes then removes some seconds later."""
 LEFT = {("Secret", "nemoflow-s3"), ("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 KINDS = (
     "configmaps,secrets,serviceaccounts,services,deployments,statefulsets,jobs,pods,roles,rolebindings,networkpolicies,"
@@ -71,7 +73,7 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
     assert release.get("deployments")[0]["spec"]["replicas"] == 1
     assert release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"] == pod
 
-    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "180s")
+    release.helm(*UNINSTALL)
     left = {
         (found["kind"], found["metadata"]["name"]) for found in release.get(KINDS) if "nemoflow-test-store" not in found["metadata"]["name"]
     }
@@ -112,7 +114,7 @@ def test_a_store_of_its_own_keeps_its_data_when_the_release_goes(release: Releas
     release.open_volumes()
     release.kubectl("wait", "--for=condition=Complete", "jobs", "--all", "--timeout=180s")
     release.helm("test", "nemoflow", "--timeout", "180s")
-    release.helm("uninstall", "nemoflow", "--wait", "--timeout", "180s")
+    release.helm(*UNINSTALL)
     assert [claim["metadata"]["name"] for claim in release.get("persistentvolumeclaims")] == ["data-nemoflow-minio-0"]
     release.install(**changes)
     assert "is there at http://nemoflow-minio:9000" in release.kubectl("logs", f"job/{release.get('jobs')[0]['metadata']['name']}").stdout
