@@ -182,15 +182,14 @@ def ended(api: Api, state: RunState) -> None:
     words = {name: how_it_ended(members(own, name)) for name in gangs(workflow)}
     why = [f"{node.get('displayName')}: {words.get(node['templateName']) or node.get('message') or 'no message'}" for node in broken]
     error = RunFailed(f"run {state.run!r} failed as workflow {state.name}: {'; '.join(why or [state.message])}", state.exit_code)
+    pools = ", ".join(sorted({row.pool for row in state.rows if row.phase == "failed"}))
     if state.exit_code == EXIT_NO_MEMORY:
-        pools = ", ".join(sorted({row.pool for row in state.rows if row.phase == "failed"}))
         if any(words.values()):
             error.add_note(f"a pod ran out of memory, each time: raise memory of {pools} in the cluster file")
         else:
             error.add_note(f"it ran out of memory, with more as well: raise memory and memory_after_oom of {pools} in the cluster file")
     if FULL_DISK.search(str(error)):
-        full = {row.pool for row in state.rows if row.phase == "failed"}
-        error.add_note(f"its pod was full: raise disk of {', '.join(sorted(full))} in the cluster file")
+        error.add_note(f"its pod was full: raise disk of {pools} in the cluster file")
     for node in broken[:1]:
         for line in _end_of_log(api, workflow, node, own):
             error.add_note(f"{node['templateName']} | {line}")

@@ -21,6 +21,8 @@ LASTING = [EXIT_BUG, EXIT_BAD_INPUT, EXIT_GIVEN_UP]
 """Exit codes that end a gang; whatever else ends a member has all of them begin anew, from the checkpoint."""
 SENT_AWAY = 143
 """Exit code of a step that was asked to stop in its first second, before it could answer with 75."""
+NO_REASON = "Error"
+"""What Kubernetes gives as the reason where it knows the exit code alone."""
 OF_ANOTHER = (ASKED_TO_STOP, f"{Stopped.__name__}:", f"{PeerLost.__name__}:")
 """How the last words of a member begin that ended because another one did."""
 
@@ -106,5 +108,5 @@ def how_it_ended(found: Sequence[Member]) -> str:
     broken = culprit(found)
     if broken is None:
         return ""
-    words = broken.words or str(broken.end.get("reason") or "").replace("Error", "")
+    words = broken.words or str(broken.end.get("reason") or "").removeprefix(NO_REASON)
     return f"pod {broken.index} ended with exit code {broken.end['exitCode']}" + (f": {words}" if words else "")
