@@ -20,16 +20,11 @@ import yaml
 from tests.cluster.tool import modules, programs
 from tests.cluster.tool.place import ARGO, ARGO_MODULE, BIN, KUEUE, KUEUE_MODULE, KWOK
 
+from nemoflow.ports import free_port
+
 Json = dict[str, Any]
 READY_S = 180.0
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -26,6 +26,7 @@ import orjson
 
 from nemoflow.flow.scratch import StoredRows
 from nemoflow.inference.keys import request_seed
+from nemoflow.ports import free_port
 from nemoflow.problems.catalog import read
 from nemoflow.records import Problem, Trace
 from nemoflow.store import open_store, read_rows
@@ -56,9 +57,7 @@ class MortalServer:
     """The server as a program that is started again whenever it has died."""
 
     def __init__(self, folder: Path, crash_after: int) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.log = folder / "server.jsonl"
         self.deaths = 0
         options = ["--rates", RATES, "--delay", str(DELAY_S), "--crash-after", str(crash_after)]

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 import uuid
@@ -17,6 +16,7 @@ from minio.error import MinioException
 from tests.submission.fake_kaggle import FakeKaggle, fake_kaggle
 from urllib3.exceptions import HTTPError
 
+from nemoflow.ports import free_port
 from nemoflow.store import Store, open_store
 from nemoflow.store.s3 import S3Store
 from nemoflow.store.s3_server import Server
@@ -39,12 +39,6 @@ def find_minio() -> str | None:
     """The server's program: `NEMOFLOW_MINIO`, else on PATH, else where a built cluster keeps its programs."""
     cache = Path(os.environ.get("CLUSTER_CACHE", Path.home() / ".cache" / "cluster"))
     return os.environ.get("NEMOFLOW_MINIO") or shutil.which("minio") or shutil.which(cache / "bin" / "minio")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class MinioServer:

@@ -6,11 +6,11 @@ import pytest
 from tests.argo.api_server import kubeconfig, serving
 from tests.argo.made import cluster
 from tests.argo.workflows import workflow
-from tests.conftest import free_port
 
 from nemoflow.argo.api import JOBSET, connect
 from nemoflow.argo.submit import Request, check_cluster, check_code, find_run, send, stop, workflow_name
 from nemoflow.errors import ClusterError, ClusterRefused, ConfigError, InputError
+from nemoflow.ports import free_port
 
 pytest.importorskip("kubernetes", reason="SUBMITTING IS NOT TESTED: the extra [argo] is not installed")
 

@@ -18,7 +18,8 @@ from tests.cluster.kubectl import Json
 from tests.cluster.release import CHART
 from tests.cluster.team import TOY, Team, made_team
 from tests.cluster.test_chart import review
-from tests.conftest import free_port
+
+from nemoflow.ports import free_port
 
 pytestmark = pytest.mark.cluster
 HOOK = CHART.parents[1] / "docs" / "gitops" / "post-receive"

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from tests.argo.api_server import kubeconfig
 from tests.cluster.team import SHORT, Team, made_team, new_run
-from tests.conftest import free_port
 
 from nemoflow import __version__
 from nemoflow.argo.state import read_state
+from nemoflow.ports import free_port
 
 pytestmark = pytest.mark.cluster
 WORKFLOWS = Path(__file__).parents[2] / "workflows"

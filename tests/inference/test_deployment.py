@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from tests.argo.api_server import kubeconfig
-from tests.conftest import free_port
 from tests.inference.lease_server import CORE, LEASES, WORKFLOWS, serving_leases
 from tests.inference.stub_teacher import listing, serving
 
@@ -17,6 +16,7 @@ from nemoflow.inference.deployment import SleepingDeployment, connect
 from nemoflow.inference.leases import look_at, settle, tidy
 from nemoflow.inference.sleeping import HOLDER, LEASE_S, give_back, workflow_here
 from nemoflow.inference.teachers import Teacher, await_return, could_wake, read_endpoint, release, wake
+from nemoflow.ports import free_port
 
 pytest.importorskip("kubernetes", reason="SLEEPING TEACHERS ARE NOT TESTED: the extra [argo] is not installed")
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from tests.steps.alone import Alone, sums, write_endpoint, write_lines
 
+from nemoflow.ports import free_port
 from nemoflow.steps.harvest import HARVEST
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -67,9 +67,7 @@ def save_model(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def url(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("vllm")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["--model", str(save_model(folder / "model")), "--served-model-name", "tiny", "--port", str(port), "--host", "127.0.0.1"]
     options += ["--enforce-eager", "--dtype", "float32", "--max-model-len", "512", "--max-num-seqs", "16"]
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

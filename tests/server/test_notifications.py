@@ -13,7 +13,9 @@ import pytest
 from minio import Minio
 from minio.notificationconfig import NotificationConfig, QueueConfig
 from tests.argo.api_server import ApiServer, serving
-from tests.conftest import MinioServer, free_port
+from tests.conftest import MinioServer
+
+from nemoflow.ports import free_port
 
 TOKEN = "a-token-of-enough-characters"
 RULES = """

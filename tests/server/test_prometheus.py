@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 from tests.argo.api_server import serving
-from tests.conftest import free_port
 from tests.helm.chart import CHART
 from tests.server.world import fill, node, put_pod, put_workflow
+
+from nemoflow.ports import free_port
 
 FILES = CHART / "files" / "metrics"
 DASHBOARD = json.loads((FILES / "dashboard.json").read_text())

@@ -1,7 +1,9 @@
 import os
 import signal
+import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from nemoflow.errors import ConfigError, InputError, RankLost, Stopped
 from nemoflow.gang import Gang
+from nemoflow.ports import free_port
 from nemoflow.training.course import Surroundings
 from nemoflow.training.together import meeting, together
 
@@ -126,22 +129,17 @@ def test_a_stop_is_heard_by_all_processes_at_the_same_place(tmp_path):
 
 def in_two_pods(folder, work):
     """What came of each, or what it raised."""
-    with meeting(Gang()) as free:
-        port = free.port + 1  # the next one, which nobody asked for
-    results = {}
+    port = free_port()
 
     def pod(index):
         try:
-            results[index] = do(folder, 2, work, Gang(index, 2, "127.0.0.1", port))
+            return do(folder, 2, work, Gang(index, 2, "127.0.0.1", port))
         except RankLost as lost:
-            results[index] = lost
+            return lost
 
-    threads = [threading.Thread(target=pod, args=(index,)) for index in (1, 0)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results[0], results[1]
+    with ThreadPoolExecutor() as pods:
+        second, first = pods.submit(pod, 1), pods.submit(pod, 0)
+    return first.result(), second.result()
 
 
 def test_two_pods_meet_and_only_the_first_has_a_result(tmp_path):
@@ -168,6 +166,14 @@ def test_a_pod_that_waits_for_the_first_hears_a_stop():
         meeting(Gang(1, 2, "127.0.0.1", 9), stopping=lambda: True),
     ):
         pass
+
+
+def test_a_first_pod_whose_port_is_taken_says_so_and_may_be_tried_again():
+    with socket.create_server(("", free_port())) as taken:
+        port = taken.getsockname()[1]
+        said = f"the first of 2 pods cannot be met at its port {port}: .*already in use"
+        with pytest.raises(RankLost, match=said), meeting(Gang(0, 2, "127.0.0.1", port)):
+            pass
 
 
 def test_a_first_pod_that_never_comes_is_told_of():

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from nemoflow.errors import ConfigError, ProviderError
 from nemoflow.inference import guard
+from nemoflow.ports import free_port
 from nemoflow.records import Record
 
 PORT = "{port}"
@@ -81,7 +81,7 @@ def start_or_adopt(charge: Charge, note: Callable[[str], None]) -> Running:
 def _start(charge: Charge, note: Callable[[str], None]) -> Running:
     if guard.started_at(os.getpid()) is None:
         raise ConfigError('kind "process" needs Linux, whose /proc tells processes apart; start the teacher yourself and use kind "url"')
-    port = _free_port()
+    port = free_port()
     command = [program(charge.command), *(word.replace(PORT, str(port)) for word in charge.command[1:])]
     (charge.folder / guard.STATE).unlink(missing_ok=True)
     (charge.folder / guard.LOG).unlink(missing_ok=True)
@@ -173,9 +173,3 @@ def program(command: Sequence[str]) -> str:
     if found is None:
         raise ConfigError(f"command: no program {command[0]!r} on the PATH; install it, or give its full path")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -91,14 +91,17 @@ def meeting(
     """The place where processes meet: made by the first pod, gone to by the others.
 
     None for another pod whose work turns out to be `finished`. Raises RankLost where the first pod does not open it in `arrival_s` seconds,
-    Stopped where a pod that waits for it is asked to stop.
+    or cannot because its port is taken; Stopped where a pod that waits for it is asked to stop.
     """
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is exported, not declared
+    from torch.distributed import DistNetworkError, TCPStore  # type: ignore[attr-defined]  # they are exported, not declared
 
     if gang.is_first:
         # Nobody waits for the others here: each process does when it connects with the rest.
         if gang.count > 1:
-            store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
+            try:
+                store = TCPStore(HERE, gang.port, is_master=True, wait_for_workers=False)
+            except DistNetworkError as error:
+                raise RankLost(f"the first of {gang.count} pods cannot be met at its port {gang.port}: {error}") from None
         else:  # by itself it listens to every network that the machine is in
             door = socket.create_server((HERE, gang.port))
             port = door.getsockname()[1]
