@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -12,6 +11,7 @@ from tests.sandbox.owner import all_end, descendants, sandboxed
 from tests.sandbox.serving import MOST, serving
 
 from nemoflow.errors import ConfigError, SandboxError
+from nemoflow.ports import free_port
 from nemoflow.sandbox.limits import Limits
 from nemoflow.sandbox.remote import RemoteSandbox
 from nemoflow.sandbox.session import LocalSandbox
@@ -143,12 +143,13 @@ def test_a_full_service_makes_its_callers_wait():
 def test_a_service_that_was_started_anew_has_lost_the_variables_and_says_so():
     async def inside():
         async with LocalSandbox(MOST) as local:
-            async with serving(local) as (url, _):
+            port = free_port()
+            async with serving(local, port=port) as (url, _):
                 sandbox = RemoteSandbox(url, MOST)
                 await sandbox.__aenter__()
                 session = sandbox.session()
                 await session.run("x = 1")
-            async with serving(local, port=urlsplit(url).port):
+            async with serving(local, port=port):
                 lost = await session.run("x")
                 assert lost.status == "lost"
                 assert (await session.run("x = 2; x")).text == "2\n"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from tests.inference.fault_server import FaultServer, always, at_first, boxed, prompt_of, seeded
@@ -13,6 +14,7 @@ from nemoflow.curate.statements import statement_of
 from nemoflow.errors import ConfigError, InputError, ProviderError, ProviderRefused, Stopped
 from nemoflow.flow.scratch import StoredRows
 from nemoflow.inference.keys import request_seed
+from nemoflow.ports import free_port
 from nemoflow.prompts.form import Form, Shot
 from nemoflow.prompts.teacher import ask
 from nemoflow.records import Trace, Usage
@@ -193,11 +195,10 @@ def test_an_endpoint_that_goes_down_ends_the_step_with_75_and_what_was_answered_
 
 
 def test_nobody_at_the_url_ends_the_step_quickly_with_75(world):
-    with FaultServer() as server:
-        pass
+    nobody = SimpleNamespace(url=f"http://127.0.0.1:{free_port()}/v1")
     begun = time.monotonic()
     with pytest.raises(ProviderError, match="is the server up") as caught:
-        world(server).run(samples=2, **QUICK)
+        world(nobody).run(samples=2, **QUICK)
     assert caught.value.exit_code == 75
     assert time.monotonic() - begun < 3
 

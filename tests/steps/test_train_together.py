@@ -11,9 +11,9 @@ from tests.training.tiny import QUICK, train_step, untaught, wait_for
 
 from nemoflow.config import build
 from nemoflow.errors import ConfigError
-from nemoflow.gang import AT_ENV, GANG_ENV, Gang
+from nemoflow.gang import AT_ENV, GANG_ENV
+from nemoflow.ports import free_port
 from nemoflow.steps.train import TrainConfig
-from nemoflow.training.together import meeting
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -83,8 +83,7 @@ class Pods:
             own.mkdir()
 
     def start(self):
-        with meeting(Gang()) as free:
-            at = f"127.0.0.1:{free.port + 1}"  # the next one, which nobody asked for
+        at = f"127.0.0.1:{free_port()}"
         own = [{GANG_ENV: f"{index}/2", AT_ENV: at, "TMPDIR": str(path)} for index, path in enumerate(self.folders)]
         return [subprocess.Popen(self.command, env={**os.environ, **one}, stderr=subprocess.PIPE, text=True) for one in own]
 
