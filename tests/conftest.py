@@ -25,7 +25,7 @@ from nemoflow.store.s3_server import Server
 settings.register_profile("nemoflow", deadline=None, derandomize=True)
 settings.load_profile("nemoflow")
 
-READY_S = 30.0
+READY_S = 120.0
 BUCKET = "nemoflow-tests"
 
 

@@ -99,7 +99,7 @@ def test_a_workflow_that_was_deleted_is_an_error_at_once(api):
     begun = time.monotonic()
     with pytest.raises(ClusterError, match="404"):
         follow(client, "gone", LineView(io.StringIO()))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_a_workflow_that_somebody_deletes_under_a_follower_may_be_submitted_again(api):
@@ -144,7 +144,7 @@ def test_ctrl_c_leaves_the_run_at_work(tmp_path):
             assert process.stdout is not None
             assert process.stdout.readline().split()[:2] == ["count", "running"]
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         assert "run one goes on; `nemoflow follow one` comes back to it, `nemoflow stop one` ends it" in out
         assert server.seen == []

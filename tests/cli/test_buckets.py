@@ -12,7 +12,7 @@ from tests.conftest import MinioServer
 def buckets(*names: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
     command = [sys.executable, "-m", "nemoflow.cli.main", "buckets", *names]
-    return subprocess.run(command, env={**own, **environment}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env={**own, **environment}, capture_output=True, text=True, timeout=240)
 
 
 def test_buckets_are_made_once(minio: MinioServer) -> None:

@@ -15,11 +15,11 @@ REDUCED = Path(__file__).parent.parent / "pipelines" / "reduced.toml"
 def step(*args):
     """`nemoflow step` in a process of its own, held by this one as by a shell."""
     return subprocess.run(
-        [sys.executable, "-m", "nemoflow.cli.main", "step", *map(str, args)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "nemoflow.cli.main", "step", *map(str, args)], capture_output=True, text=True, check=False, timeout=240
     )
 
 
-def ended(process, seconds=8.0):
+def ended(process, seconds=60.0):
     deadline = time.monotonic() + seconds
     while guard.is_alive(process) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -22,7 +22,7 @@ def helm(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     program = shutil.which("helm") or shutil.which(cache / "bin" / "helm")
     if program is None:
         pytest.skip("THE CHART IS NOT TESTED: no helm on PATH")
-    return subprocess.run([program, *args], input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, *args], input=stdin, capture_output=True, text=True, timeout=240)
 
 
 def refusal(values: dict[str, Any], chart: Path = CHART) -> str:

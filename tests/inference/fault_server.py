@@ -104,7 +104,7 @@ class FaultServer:
 
     def __enter__(self) -> "FaultServer":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *raised: object) -> None:

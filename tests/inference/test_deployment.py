@@ -46,7 +46,7 @@ def woken(wanted, folder, notes=None, stopping=lambda: False):
     return wake(wanted, folder, os.getpid(), (notes if notes is not None else []).append, stopping)
 
 
-def until(is_so, seconds=10.0):
+def until(is_so, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.05)

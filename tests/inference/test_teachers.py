@@ -33,7 +33,7 @@ def woken_in(folder, teacher, holder=None, notes=None, stopping=lambda: False):
     return wake(teacher, folder, holder, (notes if notes is not None else []).append, stopping)
 
 
-def until(is_so, seconds=8.0):
+def until(is_so, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -289,7 +289,7 @@ def test_nothing_listening_ends_at_the_deadline(tmp_path):
         with pytest.raises(ProviderError, match=r"not ready after 0.4 s: nothing answers") as error:
             woken_in(tmp_path, remote(url, deadline_s=0.4))
     assert not isinstance(error.value, ProviderRefused)
-    assert 0.4 <= time.monotonic() - begun < 2
+    assert 0.4 <= time.monotonic() - begun < 10
 
 
 def test_a_server_that_hangs_or_speaks_something_else_is_waited_for(tmp_path):

@@ -57,7 +57,7 @@ def told(minio_program: str, tmp_path: Path) -> Iterator[tuple[ApiServer, Minio]
         finally:
             server.stop()
             receiver.send_signal(signal.SIGTERM)
-            _, rest = receiver.communicate(timeout=20)
+            _, rest = receiver.communicate(timeout=60)
             assert receiver.returncode == 0
             assert TOKEN not in rest
 

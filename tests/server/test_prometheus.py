@@ -107,8 +107,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         finally:
             for process in (exporter, found.process):
                 process.send_signal(signal.SIGTERM)
-            assert exporter.wait(20) == 0
-            found.process.wait(20)
+            assert exporter.wait(60) == 0
+            found.process.wait(60)
 
 
 def test_the_exporter_is_scraped_without_a_complaint(prometheus: Prometheus) -> None:

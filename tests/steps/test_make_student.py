@@ -13,7 +13,7 @@ from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Problem
 from nemoflow.steps.make_student import MakeStudentConfig
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

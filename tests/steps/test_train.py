@@ -15,7 +15,7 @@ from nemoflow.errors import ConfigError, InputError, Stopped
 from nemoflow.records import Example
 from nemoflow.steps.train import TrainConfig
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from nemoflow.config import identity
 from nemoflow.errors import ConfigError
 from nemoflow.steps.train import TrainConfig
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 PACKED = {"packing": True, "batch_tokens": 300, "epochs": 8}
 STACKED = {"batch_tokens": 300}
 WHOLE = {**QUICK, "dropout": 0.0, "micro_batch": 4, "accumulation": 64}

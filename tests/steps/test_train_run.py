@@ -19,7 +19,7 @@ from nemoflow.errors import ConfigError, Stopped
 from nemoflow.steps.train import TrainConfig
 from nemoflow.training.tracking import need_trackers
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 BUCKETS = {**QUICK, "buckets": (128, 180, 512), "batch_tokens": 320, "accumulation": 2, "checkpoint_every": 2}
 HELD = {**BUCKETS, "eval_share": 0.3, "eval_every": 3, "keep": "best", "learning_rate": 0.3, "schedule": "constant_with_warmup"}
 MEAN = {**QUICK, "average": 3, "average_every": 3, "checkpoint_every": 4}

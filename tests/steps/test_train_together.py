@@ -95,7 +95,7 @@ def test_two_pods_of_which_one_was_killed_end_with_the_bytes_of_one_that_nobody_
     wait_for(pods.root, "complete/checkpoint-4", 400)
     second.kill()
     assert "lost another" in first.communicate(timeout=300)[1]
-    second.communicate(timeout=60)
+    second.communicate(timeout=300)
     assert (first.returncode, second.returncode) == (75, -signal.SIGKILL)
     again = pods.start()
     said = [pod.communicate(timeout=500)[1] for pod in again]

@@ -39,7 +39,7 @@ def in_private(files: dict[str, Path], root: str, environment: dict[str, str]) -
     command = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, "-c", PRIVATE, root]
     if os.geteuid() or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
         pytest.skip("NAMES ARE NOT TESTED: only root may replace the files of the resolver")
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from nemoflow.training.sharding import layers_of, let_adapters_meet, only_adapters_meet, part_base
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 class Layer(nn.Module):

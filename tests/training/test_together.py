@@ -15,7 +15,7 @@ from nemoflow.ports import free_port
 from nemoflow.training.course import Surroundings
 from nemoflow.training.together import meeting, together
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 def do(folder, processes, work, gang=Gang(), stopping=lambda: False, saved=lambda: None):  # noqa: B008  frozen

@@ -100,7 +100,7 @@ def train_step(root: Path, base: Path, **fields: object) -> Alone:
     return Alone(TRAIN, {"corpus": corpus, "model": base}, root / "root", **fields)
 
 
-def wait_for(root: Path, name: str, seconds: float = 120.0) -> None:
+def wait_for(root: Path, name: str, seconds: float = 400.0) -> None:
     """Until a file or folder of that name lies somewhere under the root."""
     deadline = time.monotonic() + seconds
     while not any(root.rglob(name)):
