@@ -49,7 +49,7 @@ class Kubectl:
         """Let the server look at it and make nothing; Refused where a field is wrong or unknown."""
         self.create(value, "--dry-run=server", "--validate=strict")
 
-    def wait_for(self, what: str, is_so: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, what: str, is_so: Callable[[], bool], seconds: float = 300) -> None:
         """Look five times a second; AssertionError when the time is up."""
         deadline = time.monotonic() + seconds
         while not is_so():

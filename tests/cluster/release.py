@@ -85,7 +85,7 @@ class Release:
 
     def open_volumes(self) -> None:
         """Let pods write into volumes that are folders of this machine: whoever makes such a folder makes it root's."""
-        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaims", "--all", "--timeout=180s")
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaims", "--all", "--timeout=300s")
         for claim in self.get("persistentvolumeclaims"):
             volume = json.loads(self.kubectl("get", "persistentvolume", claim["spec"]["volumeName"], "-o", "json").stdout)
             path = Path(volume["spec"].get("hostPath", {}).get("path", "/nowhere"))

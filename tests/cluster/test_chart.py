@@ -64,7 +64,7 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
 
     teacher = f"--as=system:serviceaccount:{release.namespace}:nemoflow-teacher"
     release.kubectl("scale", "deployment/nemoflow-teacher", "--current-replicas=0", "--replicas=1", teacher)
-    release.kubectl("rollout", "status", "deployment/nemoflow-teacher", "--timeout=180s")
+    release.kubectl("rollout", "status", "deployment/nemoflow-teacher", "--timeout=300s")
     answered = f"/api/v1/namespaces/{release.namespace}/services/nemoflow-teacher:8000/proxy/v1/models"
     assert json.loads(release.kubectl("get", "--raw", answered).stdout)["data"][0]["id"] == "solver-v2-e0.1-s0"
     pod = release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"]
@@ -112,7 +112,7 @@ def test_a_store_of_its_own_keeps_its_data_when_the_release_goes(release: Releas
     changes = {"s3__endpoint": "", "minio__enabled": True, "minio__image": image, "minio__persistence": {"size": "1Gi"}}
     release.install(wait=False, **changes)
     release.open_volumes()
-    release.kubectl("wait", "--for=condition=Complete", "jobs", "--all", "--timeout=180s")
+    release.kubectl("wait", "--for=condition=Complete", "jobs", "--all", "--timeout=300s")
     release.helm("test", "nemoflow", "--timeout", "180s")
     release.helm(*UNINSTALL)
     assert [claim["metadata"]["name"] for claim in release.get("persistentvolumeclaims")] == ["data-nemoflow-minio-0"]
@@ -131,7 +131,7 @@ def test_the_keys_are_nowhere_but_in_their_secret(release: Release, server: Serv
     template = {"name": f"nemoflow-demo-{nemoflow.__version__}"}
     spec = {"workflowTemplateRef": template, "entrypoint": "make-problems", "arguments": {"parameters": parameters}}
     release.apply({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "one"}, "spec": spec})
-    release.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "workflow/one", "--timeout=180s")
+    release.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "workflow/one", "--timeout=300s")
     print("workflow", release.get("workflows")[0]["metadata"]["uid"])  # noqa: T201
 
     objects = release.kubectl("get", f"{KINDS.replace('secrets,', '')},events", "-o", "json").stdout

@@ -40,7 +40,7 @@ def wait_for_members(team: Team, run: str, attempt: int = 0) -> list[Member]:
         found = [member for member in members(team, run) if member.attempt == attempt and member.phase == "Running"]
         return found if len(found) == 2 else []
 
-    team.kubectl.wait_for(f"both pods of {run}", lambda: bool(at_work()), 120)
+    team.kubectl.wait_for(f"both pods of {run}", lambda: bool(at_work()))
     return at_work()
 
 
@@ -131,4 +131,4 @@ def test_a_run_that_is_stopped_gives_its_pods_back(team):
     assert team.nemoflow("stop", run, "--namespace", team.namespace).code == 0
     assert team.nemoflow("follow", run, "--namespace", team.namespace).code == 75
     assert team.api.items("jobsets", {"nemoflow/run": run}) == []
-    team.kubectl.wait_for(f"the end of {run}", lambda: not members(team, run), 60)
+    team.kubectl.wait_for(f"the end of {run}", lambda: not members(team, run))

@@ -24,7 +24,7 @@ from nemoflow.ports import free_port
 pytestmark = pytest.mark.cluster
 HOOK = CHART.parents[1] / "docs" / "gitops" / "post-receive"
 SECRET = secrets.token_hex(32)
-READY_S = 120.0
+READY_S = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def servers(team: Team) -> Json:
     assert done.returncode == 0, done.stderr
     team.kubectl("apply", "--server-side", "-f", "-", text=done.stdout)
     for name in ("receiver", "metrics"):
-        team.kubectl("rollout", "status", f"deployment/nemoflow-{name}", "--timeout=180s")
+        team.kubectl("rollout", "status", f"deployment/nemoflow-{name}", "--timeout=300s")
     return values
 
 
@@ -185,7 +185,7 @@ def nobody_else_starts_anything(team: Team, url: str) -> None:
 def test_a_schedule_starts_runs_of_their_own_names_that_wait_for_nobody_else(team: Team, servers: Json) -> None:
     if not team.api.items("workflows", {"nemoflow/trigger": "toy"}):
         pytest.skip("A SCHEDULE IS NOT TRIED: no push has applied its template")
-    team.kubectl.wait_for("a scheduled run", lambda: bool(team.api.items("workflows", {"nemoflow/trigger": "often"})), 70)
+    team.kubectl.wait_for("a scheduled run", lambda: bool(team.api.items("workflows", {"nemoflow/trigger": "often"})))
     team.kubectl("patch", "cronworkflow", "nemoflow-often", "--type=merge", "-p", '{"spec": {"suspend": true}}')
     name = team.api.items("workflows", {"nemoflow/trigger": "often"})[0]["metadata"]["name"]
     print("workflow", team.api.get("workflows", name)["metadata"]["uid"])  # noqa: T201
@@ -201,7 +201,7 @@ def test_the_exporter_tells_of_these_runs(team: Team, servers: Json) -> None:
     def told() -> str:
         return team.kubectl("get", "--raw", path)
 
-    team.kubectl.wait_for("rows of a run", lambda: 'nemoflow_step_rows{direction="in",run="toy-' in told(), 30)
+    team.kubectl.wait_for("rows of a run", lambda: 'nemoflow_step_rows{direction="in",run="toy-' in told())
     assert re.search(r'nemoflow_run_phase\{phase="done",pipeline="toy",run="toy-\w+",team="default"\} 1.0', told())
     assert re.search(r'nemoflow_step_reused\{run="toy-\w+",step="page"\} 1.0', told())
     assert re.search(r'nemoflow_queue_wait_seconds_count\{pool="cpu",team="default"\} [1-9]', told())

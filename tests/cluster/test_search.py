@@ -37,7 +37,7 @@ def test_trials_run_two_at_a_time_and_a_search_that_was_killed_follows_those_it_
     search = ["search", workflow, "--space", space, "--name", name, "--cluster", team.cluster_file(), "--together", 2]
     search += ["--local", tmp_path / "local", "--json"]
     with team.process(*search) as killed:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while at_work(team, name) != {f"{name}-000", f"{name}-001"}:
             assert killed.poll() is None, killed.communicate()
             assert time.monotonic() < deadline

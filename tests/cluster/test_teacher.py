@@ -109,7 +109,7 @@ class Desk:
         """`Stop` runs the exit handler, `Terminate` does not."""
         self.release.kubectl("patch", "workflow", self.name(run), "--type=merge", "-p", json.dumps({"spec": {"shutdown": how}}))
 
-    def until(self, what: str, is_so: Callable[[], bool], seconds: float = 180) -> float:
+    def until(self, what: str, is_so: Callable[[], bool], seconds: float = 300) -> float:
         """Seconds until something is so."""
         begun = time.monotonic()
         while not is_so():
@@ -178,7 +178,7 @@ def test_a_teacher_whose_pod_is_killed_in_mid_harvest_costs_time_and_no_row(desk
     (before,) = desk.pods()
     desk.release.kubectl("delete", "pods", "-l", "app.kubernetes.io/component=teacher", "--grace-period=0", "--force")
     desk.until("another pod", lambda: bool(desk.pods()) and before not in desk.pods())
-    desk.until("it is over", lambda: desk.phase(run) in ("Succeeded", "Failed", "Error"), 240)
+    desk.until("it is over", lambda: desk.phase(run) in ("Succeeded", "Failed", "Error"), 420)
     assert desk.phase(run) == "Succeeded"
     manifest = json.loads(store.read_bytes(f"runs/{run}/harvest/manifest.json"))
     traces = manifest["outputs"]["traces"]
@@ -289,7 +289,7 @@ def test_a_teacher_that_waits_for_quota_says_so_in_the_words_of_the_queue(
     assert settle(queued).replicas == 2
     wanted = r"0 of 2 ready; 2 pending for quota: .*insufficient quota for (cpu|memory)"
     said = [""]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not re.search(wanted, said[-1]) and time.monotonic() < deadline:
         said.append(queued.why_not_ready())
         time.sleep(0.5)
