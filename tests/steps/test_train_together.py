@@ -15,7 +15,7 @@ from nemoflow.gang import AT_ENV, GANG_ENV
 from nemoflow.ports import free_port
 from nemoflow.steps.train import TrainConfig
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 CALM = {**QUICK, "dropout": 0.0, "eval_share": 0.2, "eval_every": 4, "keep": "best"}
 """Without dropout, whose masks belong to a process and not to a row; 12 rows in steps of 4 are 12 steps."""
