@@ -20,6 +20,8 @@ pytestmark = pytest.mark.cluster
 
 UNINSTALL = ("uninstall", "nemoflow", "--wait", "--cascade", "foreground", "--timeout", "180s")
 """As docs/cluster.md has it: without `foreground` Helm does not wait for the pods, which Kubernetes then removes some seconds later."""
+ALONE: dict[str, Any] = {"teacher__janitor": {"enabled": False}}
+"""No janitor: it puts a teacher to sleep that no lease holds, and at each full minute its pod is among those that a test looks at."""
 LEFT = {("Secret", "nemoflow-s3"), ("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 KINDS = (
     "configmaps,secrets,serviceaccounts,services,deployments,statefulsets,jobs,pods,roles,rolebindings,networkpolicies,"
@@ -51,7 +53,7 @@ def server(release: Release) -> Iterator[Server]:
 
 def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release, server: Server) -> None:
     release.give_keys()
-    done = release.install(teacher__janitor={"enabled": False})  # it would put a teacher to sleep that no lease holds
+    done = release.install(**ALONE)
     assert f"s3://{release.bucket}/results" in done.stdout
     assert server.secret_key not in done.stdout + done.stderr
     assert find_bucket(server, release.bucket, "")
@@ -69,7 +71,7 @@ def test_a_release_comes_works_changes_and_goes_and_leaves_data(release: Release
     assert json.loads(release.kubectl("get", "--raw", answered).stdout)["data"][0]["id"] == "solver-v2-e0.1-s0"
     pod = release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"]
 
-    release.install(workflows__podLabels={"changed": "yes"}, teacher__janitor={"enabled": False})
+    release.install(workflows__podLabels={"changed": "yes"}, **ALONE)
     assert release.get("deployments")[0]["spec"]["replicas"] == 1
     assert release.get("pods", "-l", "app.kubernetes.io/component=teacher")[0]["metadata"]["uid"] == pod
 
@@ -90,7 +92,7 @@ def test_the_api_server_takes_every_object(release: Release, values: str) -> Non
 
 def test_a_wrong_key_fails_once_and_says_what_to_check(release: Release) -> None:
     release.give_keys("not-the-secret")
-    done = release.install("--timeout", "180s", check=False)
+    done = release.install("--timeout", "180s", check=False, **ALONE)
     assert done.returncode
     job = release.get("jobs")[0]
     assert job["status"]["conditions"][-1]["reason"] == "PodFailurePolicy"
@@ -109,7 +111,7 @@ def test_a_store_of_its_own_keeps_its_data_when_the_release_goes(release: Releas
     if not tag:
         pytest.skip("THE CHART'S MINIO IS NOT TRIED: the cluster has no image of it")
     image = {"registry": registry, "repository": tag.partition(":")[0], "tag": tag.partition(":")[2]}
-    changes = {"s3__endpoint": "", "minio__enabled": True, "minio__image": image, "minio__persistence": {"size": "1Gi"}}
+    changes = {"s3__endpoint": "", "minio__enabled": True, "minio__image": image, "minio__persistence": {"size": "1Gi"}, **ALONE}
     release.install(wait=False, **changes)
     release.open_volumes()
     release.kubectl("wait", "--for=condition=Complete", "jobs", "--all", "--timeout=300s")
@@ -125,7 +127,7 @@ def test_the_keys_are_nowhere_but_in_their_secret(release: Release, server: Serv
     if not list(CHART.glob("files/workflows/demo.yaml")):
         pytest.skip("NO WORKFLOW IS TRIED: `make render` writes the chart's")
     release.give_keys()
-    release.install()
+    release.install(**ALONE)
     sets = {"make-problems.train": {"numeral": 4}, "make-problems.eval": {"numeral": 4}}
     parameters = [{"name": "run", "value": "one"}, {"name": "set", "value": json.dumps(sets)}]
     template = {"name": f"nemoflow-demo-{nemoflow.__version__}"}
