@@ -252,4 +252,4 @@ def test_lowering_the_competition_takes_less_than_50_ms():
         begun = time.perf_counter()
         lower(pipeline, there, "competition", text, "first").to_dict()
         times.append(time.perf_counter() - begun)
-    assert min(times) < 0.05  # the others tell of what else the machine did
+    assert sorted(times)[3] < 0.05

@@ -33,15 +33,15 @@ def test_a_pod_that_asks_for_root_is_refused(kubectl, image):
         kubectl.create(pod(spec))
 
 
-def test_a_tag_that_is_not_there_is_named(kubectl, image):
+def test_a_tag_that_is_not_there_is_named_within_seconds(kubectl, image):
     kubectl.create(pod(container(f"{image('data').rpartition(':')[0]}:no-such-tag", ["--version"])))
 
     def waiting():
         statuses = kubectl.get("pod", "try")["status"].get("containerStatuses", [{}])
         return statuses[0].get("state", {}).get("waiting", {})
 
-    kubectl.wait_for("a refusal", lambda: waiting().get("reason") in ("ErrImagePull", "ImagePullBackOff"))
-    kubectl.wait_for("its reason", lambda: "no-such-tag" in waiting().get("message", ""))
+    kubectl.wait_for("a refusal", lambda: waiting().get("reason") in ("ErrImagePull", "ImagePullBackOff"), 30)
+    kubectl.wait_for("its reason", lambda: "no-such-tag" in waiting().get("message", ""), 30)
 
 
 def test_a_service_is_found_by_its_name_in_a_pod(kubectl, image, cluster, bucket):

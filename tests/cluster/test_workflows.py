@@ -239,8 +239,8 @@ def test_submitting_without_following_takes_less_than_4_s(team):
         assert team.submit("--no-follow", run=new_run(), workflow=SHORT).code == 0
         times.append((time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used))
     print("seconds, and of a core:", times)  # noqa: T201
-    is_busy = os.getloadavg()[0] > len(os.sched_getaffinity(0))  # then others' work is in the time on the clock
-    assert min(core if is_busy else clock for clock, core in times) < 4.0
+    is_busy = os.getloadavg()[0] > len(os.sched_getaffinity(0)) + 1  # then others' work is in the time on the clock
+    assert min(core if is_busy else clock for clock, core in times) < (2.5 if is_busy else 4.0)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_nothing_listening_is_told_quickly():
     with dead_port() as port, pytest.raises(Unreachable, match="is the server up") as caught:
         complete(f"http://127.0.0.1:{port}/v1")
     assert f"127.0.0.1:{port}" in str(caught.value)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 3
 
 
 def test_retry_after_is_obeyed_by_all_requests_and_capped():
@@ -136,7 +136,7 @@ def test_retry_after_is_obeyed_by_all_requests_and_capped():
     begun = time.monotonic()
     with FaultServer(plan, retry_after="3600") as server:
         complete_many(server.url, 3, patience)
-    assert 0.3 <= time.monotonic() - begun < 10
+    assert 0.3 <= time.monotonic() - begun < 2
     assert len(server.completions) == 3
 
 

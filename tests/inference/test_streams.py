@@ -146,4 +146,4 @@ def test_time_to_give_up_is_short_on_a_silent_server():
     begun = time.monotonic()
     with FaultServer(always("silent"), answer=lambda body: LONG) as server, pytest.raises(ProviderError):
         complete(server.url, replace(STREAMED, idle_timeout_s=0.2, total_timeout_s=60, retries=0))
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 3

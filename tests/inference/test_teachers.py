@@ -289,7 +289,7 @@ def test_nothing_listening_ends_at_the_deadline(tmp_path):
         with pytest.raises(ProviderError, match=r"not ready after 0.4 s: nothing answers") as error:
             woken_in(tmp_path, remote(url, deadline_s=0.4))
     assert not isinstance(error.value, ProviderRefused)
-    assert 0.4 <= time.monotonic() - begun < 10
+    assert 0.4 <= time.monotonic() - begun < 2
 
 
 def test_a_server_that_hangs_or_speaks_something_else_is_waited_for(tmp_path):
